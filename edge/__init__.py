@@ -1,0 +1,1 @@
+"""Device: frames to faces to emotions; never imports TensorFlow."""
