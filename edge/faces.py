@@ -1,0 +1,16 @@
+"""A face that was found and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.crop import Box
+from edge.reading import Reading
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where a face stands in its picture and what was read in it."""
+
+    box: Box  # x, y, width, height in px of the picture
+    reading: Reading

@@ -1,0 +1,68 @@
+"""One frame in, every face of it read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classifier import Classifier
+from edge.crop import Box, face_input
+from edge.detect import Detector
+from edge.faces import Face
+from edge.modelfile import Metadata
+from edge.reading import read
+
+if TYPE_CHECKING:
+    from edge.sources.frame import Frame
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What was found in one frame."""
+
+    frame: int  # the frame's index
+    time: float  # s, the frame's own
+    faces: tuple[Face, ...]
+    ms: dict[str, float]  # "detect", "classify" and "total", milliseconds
+
+
+class Pipeline:
+    """A detector and a classifier in a row; every face of a frame is read."""
+
+    def __init__(self, detector: Detector, classifier: Classifier, metadata: Metadata) -> None:
+        self.detector = detector
+        self.classifier = classifier
+        self.metadata = metadata
+
+    def process(self, frame: Frame) -> FrameResult:
+        """Find and read the faces of a frame."""
+        start = time.perf_counter()
+        boxes = self.detector.detect(frame.gray)
+        found = time.perf_counter()
+        faces = self.read(frame.gray, boxes)
+        end = time.perf_counter()
+        ms = {
+            "detect": (found - start) * 1e3,
+            "classify": (end - found) * 1e3,
+            "total": (end - start) * 1e3,
+        }
+        return FrameResult(frame.index, frame.time, faces, ms)
+
+    def read(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box | None]) -> tuple[Face, ...]:
+        """Read the faces of a gray picture, uint8 [H, W], at the boxes given.
+
+        `None` for a box takes the whole picture as one face.
+        """
+        if not boxes:
+            return ()
+        inputs = np.stack([face_input(gray, box, self.metadata) for box in boxes])
+        whole = (0, 0, gray.shape[1], gray.shape[0])
+        return tuple(
+            Face(box or whole, read(logits, self.metadata))
+            for box, logits in zip(boxes, self.classifier.logits(inputs), strict=True)
+        )
