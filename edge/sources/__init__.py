@@ -1,0 +1,94 @@
+"""Where frames come from: cameras, videos, streams and pictures, all as one protocol."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge.errors import UserError
+from edge.sources import picamera, usb, v4l2
+from edge.sources.frame import CameraMode, Frame, Say, Source, SourceLost
+from edge.sources.pictures import SUFFIXES, open_pictures
+from edge.sources.stream import SCHEMES, open_stream, public
+from edge.sources.video import open_video
+
+__all__ = ["CameraMode", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
+
+
+def open_source(
+    spec: str, want_colour: bool = False, mode: CameraMode | None = None, say: Say = print
+) -> Source:
+    """Open what a person named.
+
+    `auto` (a Pi camera, else the first USB camera), `picamera[:N]`, `usb[:N]`, a device such as
+    `/dev/video0`, an `http(s)://` or `rtsp://` address, a folder of pictures, a picture or a
+    video file. `bgr` of the frames is None unless `want_colour`; `say` takes sentences for the
+    user that stop nothing. Raises UserError where it cannot be opened.
+    """
+    mode = mode or CameraMode()
+    if spec == "auto":
+        return _auto(mode, want_colour, say)
+    kind, _, number = spec.partition(":")
+    if kind in ("picamera", "usb"):
+        if number and not re.fullmatch("[0-9]{1,3}", number):
+            raise UserError(f"{spec} names no camera; write {kind} or {kind}:0, {kind}:1, ...")
+        if kind == "usb":
+            return usb.open_usb_number(int(number or 0), mode, want_colour, say)
+        return picamera.open_picamera(int(number or 0), mode, want_colour, say)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", spec)
+    if scheme:
+        if scheme[1].lower() not in SCHEMES:
+            raise UserError(
+                f"{public(spec)}: {scheme[1]} is not read; use {', '.join(SCHEMES)} or a path."
+            )
+        return open_stream(spec, want_colour, say)
+    path = Path(spec)
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        if not _is_device(path):
+            raise UserError(_no_such_source(spec)) from None
+    if _is_device(path):
+        return usb.open_usb(path, mode, want_colour, say)
+    if path.is_dir():
+        return open_pictures(path, want_colour, say)
+    if path.suffix.lower() in SUFFIXES:
+        return open_pictures(path, want_colour, say)
+    return open_video(path, want_colour, say)
+
+
+def is_camera(spec: str) -> bool:
+    """Whether a source is one to which a size and a rate can be said."""
+    return spec.partition(":")[0] in ("auto", "picamera", "usb") or _is_device(Path(spec))
+
+
+def _is_device(path: Path) -> bool:
+    return path.is_char_device() or str(path).startswith(("/dev/video", "/dev/v4l/"))
+
+
+def _no_such_source(spec: str) -> str:
+    if spec.isdigit():
+        return f"There is no file named {spec}; for a camera write usb:{spec} or picamera:{spec}."
+    return (
+        f"{spec or 'An empty name'} is no file, folder or camera; a source is auto, picamera[:N], "
+        "usb[:N], /dev/videoN, a video file, an http://, https:// or rtsp:// address, or a folder "
+        "of pictures."
+    )
+
+
+def _auto(mode: CameraMode, want_colour: bool, say: Say) -> Source:
+    try:
+        number = picamera.pi_camera()
+        pi = "no Pi camera is connected"
+    except picamera.PicameraMissing as error:
+        number = None
+        pi = str(error).rstrip(".")
+    if number is not None:
+        return picamera.open_picamera(number, mode, want_colour, say)
+    cameras = v4l2.usb_cameras()
+    if cameras:
+        return usb.open_usb(cameras[0].path, mode, want_colour, say)
+    raise UserError(
+        f"No camera was found. Pi camera: {pi}. USB: no camera stands under /dev/video*. "
+        "Connect one, or name a source, for example `mien run clip.mp4`."
+    )

@@ -1,0 +1,69 @@
+"""Ends a run on Ctrl-C, SIGTERM or a closed terminal at a moment when every file is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class Stopped(BaseException):
+    """A signal came while nothing was being written."""
+
+
+class Stop:
+    """Whether the run was asked to end.
+
+    A signal only sets `requested`, except inside `waiting()`, where it raises Stopped at once: a
+    camera that gives no frame must not hold the end up. The second signal acts as it would
+    without this class.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._waiting = False
+        self._previous: dict[signal.Signals, Any] = {}
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle the signals inside; call it in the main thread."""
+        for name in SIGNALS:
+            number = getattr(signal, name, None)
+            if number is None:
+                continue
+            before = signal.getsignal(number)
+            if name == "SIGHUP" and before == signal.SIG_IGN:
+                continue  # nohup
+            signal.signal(number, self._handle)
+            self._previous[number] = signal.SIG_DFL if before is None else before
+        try:
+            yield
+        finally:
+            self._restore()
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let a signal raise Stopped inside; raises it at once where one came before."""
+        self._waiting = True
+        try:
+            if self.requested:
+                raise Stopped
+            yield
+        finally:
+            self._waiting = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        self._restore()
+        if self._waiting:
+            self._waiting = False
+            raise Stopped
+
+    def _restore(self) -> None:
+        for number, before in self._previous.items():
+            signal.signal(number, before)
+        self._previous = {}
