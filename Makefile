@@ -1,0 +1,82 @@
+# What a person types, and what CI runs. `make` alone lists the targets; README.md explains them.
+# Each target makes .venv where it is missing and installs only what it needs: a stamp per extra.
+
+PYTHON      ?= python3
+VENV        ?= .venv
+VENV_ARGS   ?=
+CONSTRAINTS ?= constraints.txt
+
+DATA    ?=
+WEIGHTS ?= imagenet
+SUBSET  ?= balanced
+SEED    ?= 7
+LABELS  ?=
+RUN     ?= runs/$(SUBSET)
+OUT     ?= out/mien.tflite
+ARGS    ?=
+
+BIN     := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint $(CONSTRAINTS)
+DEVICE  := $(VENV)/.stamp-device
+TRAIN   := $(VENV)/.stamp-train
+DEV     := $(VENV)/.stamp-dev
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo train convert test lint clean need-data
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(DEVICE) ## install what the device needs into .venv
+	@echo "ready: $(BIN)/mien --help"
+
+demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 and out/demo.jsonl
+	@mkdir -p out
+	@$(BIN)/mien run edge/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
+	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
+
+train: need-data $(TRAIN) ## train: DATA=fer2013.zip [WEIGHTS=FILE] [SUBSET=balanced|full] [RUN=runs/...]
+	@echo "to come"
+
+convert: need-data $(TRAIN) ## quantise, check and pack a trained model: RUN=runs/... DATA=fer2013.zip
+	@echo "to come"
+
+test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEV) ## check style, types and which package may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean: ## remove all that was made, except runs/ (training costs hours)
+	@rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -not -path './runs/*' -prune -exec rm -rf {} +
+
+need-data:
+	@test -n "$(DATA)" || { echo "mien: say where FER-2013 is: make $(MAKECMDGOALS) DATA=fer2013.zip" \
+	    "(the Kaggle data set msambare/fer2013 as downloaded, or the ICML 2013 challenge's fer2013.csv)." >&2; exit 2; }
+	@test -e "$(DATA)" || { echo "mien: there is no $(DATA): give DATA the path of FER-2013's zip, folder or csv." >&2; exit 2; }
+
+$(VENV)/.stamp-venv: scripts/venv.sh
+	@scripts/venv.sh "$(PYTHON)" "$(VENV)" $(VENV_ARGS)
+	@touch $@
+
+$(DEVICE): $(VENV)/.stamp-venv pyproject.toml $(CONSTRAINTS)
+	@echo "installing the device's packages into $(VENV) (some 100 MB)"
+	@$(INSTALL) --editable .
+	@$(BIN)/python -c 'import cv2' || { echo "mien: OpenCV lacks a system library:" \
+	    "sudo apt install libgl1 libglib2.0-0" >&2; exit 2; }
+	@touch $@
+
+$(TRAIN): $(DEVICE)
+	@echo "installing what training needs (TensorFlow, some 700 MB: minutes)"
+	@$(INSTALL) --editable '.[train]'
+	@touch $@
+
+$(DEV): $(DEVICE)
+	@echo "installing what the checks need"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
