@@ -231,7 +231,7 @@ def check_outputs(wanted: Wanted, source: str) -> None:
             check_target(target)
             files.append(target)
     places = [os.path.realpath(path) for path in files]
-    if Path(source).is_file() and os.path.realpath(source) in places:
+    if os.path.exists(source) and os.path.realpath(source) in places:  # noqa: PTH110
         raise UserError(f"{source} is the source itself; give the output another name.")
     if len(set(places)) < len(places):
         raise UserError("Two outputs have the same file name; give each its own.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from edge.errors import UserError
@@ -43,13 +44,14 @@ def open_source(
             )
         return open_stream(spec, want_colour, say)
     path = Path(spec)
+    if _is_device(path):
+        return usb.open_usb(path, mode, want_colour, say)
     try:
         path.stat()
     except (OSError, ValueError):
-        if not _is_device(path):
-            raise UserError(_no_such_source(spec)) from None
-    if _is_device(path):
-        return usb.open_usb(path, mode, want_colour, say)
+        raise UserError(_no_such_source(spec)) from None
+    if not spec:  # pathlib takes it for this folder
+        raise UserError(_no_such_source(spec))
     if path.is_dir():
         return open_pictures(path, want_colour, say)
     if path.suffix.lower() in SUFFIXES:
@@ -63,16 +65,21 @@ def is_camera(spec: str) -> bool:
 
 
 def _is_device(path: Path) -> bool:
-    return path.is_char_device() or str(path).startswith(("/dev/video", "/dev/v4l/"))
+    if str(path).startswith(("/dev/video", "/dev/v4l/")):
+        return True
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _no_such_source(spec: str) -> str:
     if spec.isdigit():
         return f"There is no file named {spec}; for a camera write usb:{spec} or picamera:{spec}."
     return (
-        f"{spec or 'An empty name'} is no file, folder or camera; a source is auto, picamera[:N], "
-        "usb[:N], /dev/videoN, a video file, an http://, https:// or rtsp:// address, or a folder "
-        "of pictures."
+        f"{spec[:200] or 'An empty name'} is no file, folder or camera; a source is auto, "
+        "picamera[:N], usb[:N], /dev/videoN, a video file, an http://, https:// or rtsp:// "
+        "address, or a folder of pictures."
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.sources.pictures import natural
 
+DEV = Path("/dev")
 # From linux/videodev2.h.
 QUERYCAP = 0x80685600  # _IOR('V', 0, struct v4l2_capability)
 CAPABILITY = struct.Struct("16s32s32s3I12x")  # driver, card, bus, version, whole device, this node
@@ -29,9 +29,6 @@ class Node:
     captures: bool  # gives pictures: not metadata, not an encoder
 
 
-Query = Callable[[Path], bytes]
-
-
 def ask(path: Path) -> bytes:
     """Return the struct v4l2_capability of a device node; raises OSError."""
     import fcntl  # here, so that the module imports on systems that have none
@@ -45,9 +42,9 @@ def ask(path: Path) -> bytes:
     return bytes(buffer)
 
 
-def node(path: Path, query: Query = ask) -> Node:
+def node(path: Path) -> Node:
     """Return what a device node is; raises OSError where it is no video device."""
-    driver, card, bus, _, whole, own = CAPABILITY.unpack(query(path))
+    driver, card, bus, _, whole, own = CAPABILITY.unpack(ask(path))
     # A webcam's metadata node carries the webcam's capabilities too: only `own` tells them apart.
     capabilities = own if whole & DEVICE_CAPS else whole
     return Node(
@@ -59,12 +56,12 @@ def node(path: Path, query: Query = ask) -> Node:
     )
 
 
-def usb_cameras(folder: Path = Path("/dev"), query: Query = ask) -> list[Node]:
+def usb_cameras() -> list[Node]:
     """Return the USB cameras in the order of their numbers, one node of each."""
     cameras: dict[str, Node] = {}
-    for path in sorted(folder.glob("video[0-9]*"), key=natural):
+    for path in sorted(DEV.glob("video[0-9]*"), key=natural):
         try:
-            found = node(path, query)
+            found = node(path)
         except OSError:
             continue
         if found.captures and found.bus.startswith("usb-"):

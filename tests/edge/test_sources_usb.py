@@ -1,0 +1,184 @@
+"""USB cameras: the search for nodes, what is asked of a camera, its gray, its loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fake_v4l2 import CAPTURE, CODEC, METADATA, FakeCapture, Webcam, answer, plug, querycap
+
+from edge.errors import UserError
+from edge.sources import CameraMode, SourceLost, open_source, v4l2
+
+VGA = (640, 480)
+HD = (1280, 720)
+# What a common webcam says of itself.
+COMMON = {"YUYV": {VGA: 30.0, HD: 10.0}, "MJPG": {VGA: 30.0, HD: 30.0}}
+
+
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A /dev with two webcams, each with its metadata node, and a Pi's codec and raw camera."""
+    plug(
+        tmp_path,
+        {
+            "video0": querycap("platform:unicam", CAPTURE, "unicam", "unicam"),
+            "video2": querycap("usb-xhci-1.3", METADATA),
+            "video4": querycap("usb-xhci-1.3", CAPTURE, "Desk Cam"),
+            "video5": querycap("usb-xhci-1.3", CAPTURE, "Desk Cam infrared"),
+            "video10": querycap("usb-xhci-1.1", CAPTURE, "Door Cam"),
+            "video11": querycap("platform:codec", CODEC, "bcm2835-codec", "bcm2835-codec"),
+            "video12": b"",
+        },
+    )
+    monkeypatch.setattr(v4l2, "DEV", tmp_path)
+    monkeypatch.setattr(v4l2, "ask", answer)
+    monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
+    FakeCapture.opened = []
+    FakeCapture.cameras = {str(tmp_path / f"video{n}"): Webcam(COMMON) for n in (0, 4, 10)}
+    return tmp_path
+
+
+def open_at(path: Path, mode: CameraMode, colour: bool = False, **keywords: object) -> object:
+    from edge.sources.usb import open_usb
+
+    said: list[str] = []
+    source = open_usb(path, mode, colour, said.append)
+    return source, said
+
+
+def test_the_search_skips_metadata_codecs_and_the_pi_cameras_raw_side(dev: Path) -> None:
+    assert [(camera.path.name, camera.card) for camera in v4l2.usb_cameras()] == [
+        ("video4", "Desk Cam"),
+        ("video10", "Door Cam"),
+    ]
+
+
+@pytest.mark.parametrize(("spec", "node"), [("auto", 4), ("usb", 4), ("usb:0", 4), ("usb:1", 10)])
+def test_a_camera_by_number(dev: Path, spec: str, node: int) -> None:
+    source = open_source(spec)
+    assert source.name == str(dev / f"video{node}")
+    frame = next(source.frames())
+    assert frame.gray.shape == (480, 640)
+    source.close()
+    assert FakeCapture.opened[0].released
+
+
+def test_wrong_numbers_and_nodes(dev: Path) -> None:
+    from edge.sources.usb import open_usb
+
+    with pytest.raises(UserError, match=r"no USB camera number 2; there is .*video4 \(Desk Cam\)"):
+        open_source("usb:2")
+    for name, part in {
+        "video0": "raw side of a Pi camera",
+        "video2": "gives no pictures",
+        "video11": "gives no pictures",
+        "video12": "is not a camera; there is",
+        "video99": "does not exist; there is",
+    }.items():
+        with pytest.raises(UserError, match=part):
+            open_usb(dev / name, CameraMode(), False, print)
+    assert not FakeCapture.opened
+
+
+def test_busy_and_forbidden(dev: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeCapture.cameras[str(dev / "video4")].busy = True
+    with pytest.raises(UserError, match="another program has it"):
+        open_source("usb")
+    assert FakeCapture.opened[0].released
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests may run as root
+    with pytest.raises(UserError, match="usermod -aG video"):
+        open_source("usb")
+
+
+def test_no_usb_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(v4l2, "DEV", tmp_path)
+    with pytest.raises(UserError, match="no USB camera is connected"):
+        open_source("usb")
+
+
+def test_small_pictures_stay_raw_and_large_ones_are_mjpg(dev: Path) -> None:
+    for mode, fourcc in (
+        (CameraMode(640, 480, 30), "YUYV"),
+        (CameraMode(1280, 720, 10), "YUYV"),
+        (CameraMode(1280, 720, 30), "MJPG"),
+    ):
+        _, said = open_at(dev / "video4", mode)
+        capture = FakeCapture.opened[-1]
+        assert capture.fourcc == fourcc
+        assert capture.size == (mode.width, mode.height)
+        assert capture.order[:5] == [
+            cv2.CAP_PROP_FOURCC,
+            cv2.CAP_PROP_FRAME_WIDTH,
+            cv2.CAP_PROP_FRAME_HEIGHT,
+            cv2.CAP_PROP_FPS,
+            cv2.CAP_PROP_BUFFERSIZE,
+        ]
+        assert said == []
+
+
+def test_what_the_camera_cannot_is_read_back_and_said(dev: Path) -> None:
+    source, said = open_at(dev / "video4", CameraMode(1920, 1080, 60, asked=True))
+    assert source.fps == 30
+    assert len(said) == 1
+    assert "gives 640x480 at 30 frames/s, not 1920x1080 at 60" in said[0]
+    source, said = open_at(dev / "video4", CameraMode(1920, 1080, 60))
+    assert said == []  # nobody asked
+
+
+@pytest.mark.parametrize("fourcc", ["YUYV", "UYVY", "MJPG", "NV12", "YU12", "GREY", "BGR3"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
+    FakeCapture.cameras[str(dev / "video4")] = Webcam({fourcc: {VGA: 30.0}})
+    source, _ = open_at(dev / "video4", CameraMode(), colour)
+    capture = FakeCapture.opened[-1]
+    assert capture.convert == (1 if colour or fourcc == "BGR3" else 0)
+    frames = source.frames()
+    for _ in range(3):
+        frame = next(frames)
+        assert frame.gray.shape == (480, 640)
+        assert frame.gray.dtype == np.uint8
+        assert frame.gray[:, :300].max() <= 3
+        assert abs(int(frame.gray[:, 340:].mean()) - frame.index % 256) <= 3
+        assert (frame.bgr is not None) == colour
+    source.close()
+
+
+def test_an_opencv_that_always_converts(dev: Path) -> None:
+    FakeCapture.cameras[str(dev / "video4")].raw_allowed = False
+    source, _ = open_at(dev / "video4", CameraMode())
+    assert next(source.frames()).gray.shape == (480, 640)
+    source.close()
+
+
+def test_broken_pictures_are_skipped_until_there_are_too_many(dev: Path) -> None:
+    camera = Webcam({"MJPG": {VGA: 30.0}}, frames=6, broken={0, 1, 4})
+    FakeCapture.cameras[str(dev / "video4")] = camera
+    source, _ = open_at(dev / "video4", CameraMode())
+    with pytest.raises(SourceLost, match="gives no more pictures"):
+        list(source.frames())
+    FakeCapture.cameras[str(dev / "video4")] = Webcam(
+        {"MJPG": {VGA: 30.0}}, broken=set(range(1000))
+    )
+    source, _ = open_at(dev / "video4", CameraMode())
+    with pytest.raises(SourceLost, match="cannot be decoded"):
+        next(source.frames())
+
+
+def test_an_unplug_ends_the_source(dev: Path) -> None:
+    FakeCapture.cameras[str(dev / "video4")].frames = 3
+    source, _ = open_at(dev / "video4", CameraMode())
+    with pytest.raises(SourceLost, match="check its plug"):
+        list(source.frames())
+    assert FakeCapture.opened[-1].isOpened()
+    assert FakeCapture.opened[-1].released
+
+
+def test_the_real_kernel_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "video0").touch()
+    with pytest.raises(OSError, match="ioctl"):
+        v4l2.node(tmp_path / "video0")
+    assert v4l2.CAPABILITY.size == 104  # as in QUERYCAP's own number
+    assert v4l2.QUERYCAP >> 16 & 0x3FFF == 104
