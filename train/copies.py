@@ -34,17 +34,17 @@ def identical_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
 
 
 def near_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
-    """Groups of nearly identical images, as `identical_groups`.
+    """Groups of at least two images of one photograph, identical or nearly, as `identical_groups`.
 
-    Every group holds at least two images that differ in their bytes, and byte-identical copies of
-    any member with it. Likeness is passed on: a and c are in one group where both are like b.
+    Likeness is passed on: a and c are in one group where both are like b.
     """
-    first: dict[str, int] = {}
+    members: dict[str, list[int]] = {}
     for index, digest in enumerate(dataset.sha256):
-        first.setdefault(digest, index)
-    distinct = np.array(sorted(first.values()), np.int64)
-    pairs = distinct[near_pairs(dataset.images[distinct])]
-    parent = {int(i): int(i) for i in np.unique(pairs)}
+        members.setdefault(digest, []).append(index)
+    # One of each group of identical copies stands for all of them.
+    distinct = list(members.values())
+    pairs = near_pairs(dataset.images[[group[0] for group in distinct]])
+    parent = list(range(len(distinct)))
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -52,14 +52,13 @@ def near_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
             i = parent[i]
         return i
 
-    for a, b in pairs:
-        low, high = sorted((root(int(a)), root(int(b))))
+    for a, b in pairs.tolist():
+        low, high = sorted((root(a), root(b)))
         parent[high] = low
     groups: dict[int, list[int]] = {}
-    for index, digest in enumerate(dataset.sha256):
-        if first[digest] in parent:
-            groups.setdefault(root(first[digest]), []).append(index)
-    return [np.array(group, np.int64) for _, group in sorted(groups.items())]
+    for number, group in enumerate(distinct):
+        groups.setdefault(root(number), []).extend(group)
+    return [np.array(sorted(group), np.int64) for group in groups.values() if len(group) > 1]
 
 
 def has_twin(dataset: Dataset, others: Dataset) -> NDArray[np.bool_]:

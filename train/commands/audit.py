@@ -1,0 +1,40 @@
+"""`mien-train audit`: what is wrong with a copy of FER-2013.
+
+mien-train audit fer2013.zip --out out/audit
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def audit(
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document with every group's members.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the contact sheets.")] = Path("out/audit"),
+) -> None:
+    """Count classes and find bad files, copies, conflicting labels and altered pixels."""
+    # Here and not above: `mien-train --help` is to answer at once.
+    from train import audit as audits
+    from train import sheets
+    from train.dataset import load
+
+    found = audits.audit(load(data))
+    files = {"samples": out / "samples.png", "conflicts": out / "conflicts.png"}
+    sheets.save(files["samples"], sheets.samples(found.dataset))
+    sheets.save(files["conflicts"], sheets.conflicts(found))
+    if as_json:
+        document = {"data": str(data), **audits.to_json(found)}
+        document["sheets"] = {name: str(file) for name, file in files.items()}
+        typer.echo(json.dumps(document, indent=1))
+        return
+    typer.echo(audits.to_text(found))
+    typer.echo(f"\nlook at {files['samples']} and {files['conflicts']}")
