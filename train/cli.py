@@ -7,6 +7,7 @@ import sys
 import typer
 
 from train.commands.audit import audit
+from train.commands.fit import fit
 from train.commands.subset import subset
 from train.errors import UserError
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("audit")(audit)
 app.command("subset")(subset)
+app.command("fit")(fit)
 
 
 def main() -> None:

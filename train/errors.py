@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """One sentence that says what is wrong and what to do; shown without a traceback, exit code 2."""
+    """One sentence: what is wrong and what to do; shown without a traceback, exit code 2."""

@@ -1,0 +1,97 @@
+"""A run killed at any moment is resumed by the same command, and never leaves half a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from train import checkpoint
+from train.errors import UserError
+from train.labels import LABELS
+from train.predict import load_model
+from train.recipe import BALANCED
+from train.run import start
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven classes of noise around a bar whose place tells the class, in Kaggle's layout."""
+    folder = tmp_path_factory.mktemp("fer")
+    rng = np.random.default_rng(0)
+    for split, prefix, count in (("train", "Training", 12), ("test", "PublicTest", 4)):
+        for index, label in enumerate(LABELS):
+            place = folder / split / label
+            place.mkdir(parents=True)
+            for i in range(count):
+                face = rng.integers(0, 90, (48, 48), np.uint8)
+                face[4 + 6 * index : 8 + 6 * index] += 150
+                cv2.imwrite(str(place / f"{prefix}_{index}{i:03d}.png"), face)
+    return folder
+
+
+def command(data: Path, run: Path, *more: str) -> list[str]:
+    options = "--weights none --alpha 0.35 --size 32 --batch 28 --head-epochs 1 --epochs 3"
+    run_option = ["--run", str(run), *options.split(), *more]
+    program = "from train.cli import main; main()"
+    return [sys.executable, "-c", program, "fit", str(data), *run_option]
+
+
+def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command(data, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 240
+        while not (run / checkpoint.STATE).exists():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = json.loads((run / checkpoint.STATE).read_text())
+    assert (run / before["weights"]).is_file()
+
+    done = subprocess.run(command(data, run, "--resume"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "best validation at epoch" in done.stdout
+    state = checkpoint.read(run)
+    assert state is not None
+    assert state["history"][: len(before["history"])] == before["history"]
+    with (run / "log.csv").open() as file:
+        rows = [(row["stage"], row["epoch"]) for row in csv.DictReader(file)]
+    assert rows == [("head", "1"), ("all", "1"), ("all", "2"), ("all", "3")]
+    assert load_model(run / "model.keras").output_shape == (None, len(LABELS))
+    record = json.loads((run / "run.json").read_text())
+    assert record["images"] == 7 * 12
+    assert record["recipe"]["epochs"] == 3
+    kept = {file.name for file in run.iterdir() if not file.name.startswith(".part")}
+    assert kept == {"model.keras", "log.csv", "run.json", "subset.csv", "state.json"} | {
+        state["weights"]
+    }
+
+    # Another recipe must not go on from these weights, nor a second run write over the first.
+    for more, words in ((["--resume", "--rate", "0.5"], "another recipe"), ([], "--resume")):
+        refused = subprocess.run(command(data, run, *more), capture_output=True, text=True)
+        assert refused.returncode == 2
+        assert words in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -> None:
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "train").symlink_to(data / "train")
+    with pytest.raises(UserError, match="PublicTest"):
+        start(tmp_path / "run", only, "balanced", "none", BALANCED, False)
+    assert not (tmp_path / "run").exists()

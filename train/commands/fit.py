@@ -1,0 +1,68 @@
+"""`mien-train fit`: fine-tune MobileNetV2 on FER-2013.
+
+mien-train fit fer2013.zip --subset balanced --run runs/balanced
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from train.recipe import BALANCED, FULL
+
+
+def fit(
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    run: Annotated[Path, typer.Option(help="Folder for the model, the log and the checkpoints.")],
+    subset: Annotated[
+        str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
+    ] = "balanced",
+    weights: Annotated[
+        str, typer.Option(help="'imagenet' (fetched by Keras), a file of weights, or 'none'.")
+    ] = "imagenet",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of subset, order of images and augmentation.")] = 7,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of the second stage; without it the recipe's.")
+    ] = None,
+    head_epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of the first stage, the new head alone.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Images a step.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the second stage.")
+    ] = None,
+    alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
+    size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
+    stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
+) -> None:
+    """Fine-tune in two stages; what validates best (on PublicTest) is kept as RUN/model.keras.
+
+    KERAS_BACKEND=jax trains on a GPU, or wherever JAX does.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from train.run import start
+
+    given = {"epochs": epochs, "head_epochs": head_epochs, "batch": batch, "rate": rate}
+    recipe = replace(
+        FULL if subset == "full" else BALANCED,
+        **{key: value for key, value in given.items() if value is not None},
+        alpha=alpha,
+        size=size,
+        stem_stride=stem_stride,
+        seed=seed,
+    )
+    best = start(run, data, subset, weights, recipe, resume)
+    typer.echo(
+        f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
+        f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
+    )
+    typer.echo(f"wrote {run / 'model.keras'}, {run / 'log.csv'} and {run / 'run.json'}")
