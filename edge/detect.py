@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +15,13 @@ from edge.errors import UserError
 
 __all__ = ["Box", "Detector", "HaarDetector"]
 
-CASCADE = "haarcascade_frontalface_default.xml"
+# Measured on 300 FER-2013 faces of 90 to 260 px set into photographs of 640x480 px, searched at
+# half size, scale 1.2, three neighbours: "default" finds 73 % with 18 false boxes, "alt2" 73 % with
+# none in three quarters of the time; with five neighbours "default" finds 69 % and 15 false ones.
+CASCADE = "haarcascade_frontalface_alt2.xml"
 DEBIAN_CASCADES = Path("/usr/share/opencv4/haarcascades")  # Debian keeps them outside cv2.data
-WINDOW = 24  # px, the smallest face that the cascade knows
+WINDOW = 20  # px, the smallest face that the cascade knows
+TIGHT = 128  # px; a picture whose longer side is smaller is likely to be little more than a face
 
 
 class Detector(Protocol):
@@ -33,16 +37,16 @@ class HaarDetector:
 
     `scale` is the step between searched sizes, `neighbours` how many raw hits make a face,
     `smallest` the smallest face as a fraction of the picture's shorter side, and `longest_side`
-    (px) the size to which a larger picture is reduced before the search. Raises UserError where
-    OpenCV has no cascades.
+    (px) the size to which a larger picture is reduced before the search. The defaults suit video
+    of 640x480 px; `for_photos` searches longer. Raises UserError where OpenCV has no cascades.
     """
 
     def __init__(
         self,
         scale: float = 1.2,
-        neighbours: int = 5,
-        smallest: float = 0.125,
-        longest_side: int = 640,
+        neighbours: int = 3,
+        smallest: float = 0.1,
+        longest_side: int = 320,
     ) -> None:
         self.scale = scale
         self.neighbours = neighbours
@@ -50,25 +54,54 @@ class HaarDetector:
         self.longest_side = longest_side
         self._cascade = _load_cascade()
 
+    @classmethod
+    def for_photos(cls) -> HaarDetector:
+        """Return a detector that looks for smaller faces and takes its time."""
+        return cls(scale=1.1, neighbours=4, smallest=0.04, longest_side=800)
+
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Box]:
         """Return the boxes of the faces in a gray picture, uint8 [H, W], largest first."""
         height, width = gray.shape
-        shrink = min(1.0, self.longest_side / max(height, width))
-        small = gray
-        if shrink < 1:
-            size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-            small = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-        side = max(WINDOW, round(min(small.shape) * self.smallest))
+        longer = max(height, width)
+        border = 0
+        factor = min(1.0, self.longest_side / longer)
+        if longer < TIGHT:
+            # The cascade wants to see something around a face: of 48 px FER-2013 pictures it finds
+            # 55 % as they are, 77 % doubled and with a repeated border.
+            border, factor = longer // 4, TIGHT / longer
+            gray = np.pad(gray, border, mode="edge")
+        size = tuple(max(1, round(side * factor)) for side in gray.shape[::-1])
+        if factor != 1:
+            method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+            gray = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
+        side = max(WINDOW, round(min(gray.shape) * self.smallest))
         found = self._cascade.detectMultiScale(
-            small, scaleFactor=self.scale, minNeighbors=self.neighbours, minSize=(side, side)
+            gray, scaleFactor=self.scale, minNeighbors=self.neighbours, minSize=(side, side)
         )
-        boxes = [_enlarge(box, width / small.shape[1], height / small.shape[0]) for box in found]
-        return sorted(boxes, key=lambda box: (-box[2] * box[3], box))
+        boxes = [_to_original(box, factor, border, width, height) for box in found]
+        return _without_nested(boxes)
 
 
-def _enlarge(box: Iterable[int], across: float, down: float) -> Box:
-    x, y, w, h = (int(v) for v in box)
-    return round(x * across), round(y * down), round(w * across), round(h * down)
+def _to_original(box: Iterable[int], factor: float, border: int, width: int, height: int) -> Box:
+    """Return a box of the searched picture in px of the original, cut off at its edges."""
+    x, y, w, h = (int(v) / factor for v in box)
+    left, top = max(0, round(x - border)), max(0, round(y - border))
+    right, bottom = min(width, round(x + w - border)), min(height, round(y + h - border))
+    return left, top, max(1, right - left), max(1, bottom - top)
+
+
+def _without_nested(boxes: Sequence[Box]) -> list[Box]:
+    """Drop boxes that lie for the most part inside a larger one: no face stands in another."""
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda b: (-b[2] * b[3], b)):
+        x, y, w, h = box
+        if all(
+            2 * max(0, min(x + w, X + W) - max(x, X)) * max(0, min(y + h, Y + H) - max(y, Y))
+            <= w * h
+            for X, Y, W, H in kept
+        ):
+            kept.append(box)
+    return kept
 
 
 def _load_cascade() -> cv2.CascadeClassifier:
