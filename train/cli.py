@@ -7,6 +7,7 @@ import sys
 import typer
 
 from train.commands.audit import audit
+from train.commands.evaluate import evaluate
 from train.commands.fit import fit
 from train.commands.subset import subset
 from train.errors import UserError
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("audit")(audit)
 app.command("subset")(subset)
+app.command("evaluate")(evaluate)
 app.command("fit")(fit)
 
 

@@ -1,0 +1,139 @@
+"""What a model is worth on a split, with and without faces of which copies stand in training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.copies import has_near_twin, has_twin
+from train.dataset import SPLITS, Dataset
+from train.errors import UserError
+from train.labels import LABELS
+from train.metrics import Reliability, reliability, score, softmax
+
+# uint8 [n, 48, 48] to logits float32 [n, 7].
+Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics (see train.metrics.score) of one split; None where there is nothing to compare."""
+
+    split: str
+    all: dict[str, object]
+    without_duplicates: dict[str, object] | None  # no byte-identical copy in train
+    without_near_duplicates: dict[str, object] | None  # nor a nearly identical one
+    reliability: Reliability  # of all
+
+
+def evaluate(logits: Logits, dataset: Dataset, split: str) -> Evaluation:
+    """Score a model on a split.
+
+    Raises:
+        UserError: there is no such split in the data, or the model does not have seven outputs.
+    """
+    if split not in SPLITS:
+        raise UserError(f"there is no split '{split}'; --split takes {', '.join(SPLITS)}")
+    part = dataset.select(dataset.splits == split)
+    if not len(part):
+        files = {"validation": "PublicTest_*", "test": "PrivateTest_*", "train": "Training_*"}
+        raise UserError(
+            f"the data has no {split} split (pictures {files[split]}); choose another with --split"
+        )
+    found = logits(part.images)
+    if found.ndim != 2 or found.shape[1] != len(LABELS):
+        raise UserError(
+            f"the model gives outputs of the shape {list(found.shape[1:])} and not "
+            f"{len(LABELS)} logits; give a model of mien-train fit"
+        )
+    probabilities = softmax(found)
+    without = near = None
+    train = dataset.select(dataset.splits == "train")
+    if split != "train" and len(train):
+        without = _score_where(~has_twin(part, train), part, probabilities)
+        near = _score_where(~has_near_twin(part, train), part, probabilities)
+    return Evaluation(
+        split=split,
+        all=score(part.labels, probabilities),
+        without_duplicates=without,
+        without_near_duplicates=near,
+        reliability=reliability(part.labels, probabilities),
+    )
+
+
+def _score_where(
+    kept: NDArray[np.bool_], part: Dataset, probabilities: NDArray[np.float32]
+) -> dict[str, object] | None:
+    return score(part.labels[kept], probabilities[kept]) if kept.any() else None
+
+
+def to_json(found: Evaluation) -> dict[str, object]:
+    """The evaluation as plain values."""
+    return {
+        "split": found.split,
+        "all": found.all,
+        "without_duplicates": found.without_duplicates,
+        "without_near_duplicates": found.without_near_duplicates,
+    }
+
+
+def to_text(found: Evaluation) -> str:
+    """The evaluation as a table."""
+    columns = {
+        "all": found.all,
+        "no copies": found.without_duplicates,
+        "nor near": found.without_near_duplicates,
+    }
+    shown = {head: values for head, values in columns.items() if values is not None}
+
+    def row(name: str, key: str, of: str | None = None) -> str:
+        cells = []
+        for values in shown.values():
+            value = values["recall"][of] if of else values[key]  # type: ignore[index]
+            cells.append("-" if value is None else f"{value:,}" if key == "n" else f"{value:.1%}")
+        return name.ljust(20) + "".join(cell.rjust(11) for cell in cells)
+
+    lines = [found.split.ljust(20) + "".join(head.rjust(11) for head in shown), row("faces", "n")]
+    lines += [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
+    lines += [row("macro F1", "macro_f1"), row("calibration error", "ece")]
+    lines += [row(f"recall {name}", "recall", name) for name in LABELS]
+    if len(shown) > 1:
+        lines += ["", "no copies: without faces that stand byte for byte in the training split;"]
+        lines += ["nor near: also without those that stand there nearly identical"]
+    return "\n".join(lines)
+
+
+def write(folder: Path, document: dict[str, object], found: Evaluation, log: Path) -> list[Path]:
+    """Write metrics.json, confusion.png and reliability.png, and curves.png where `log` exists.
+
+    Returns the files. Raises UserError where the folder cannot be written.
+    """
+    from train import plots  # matplotlib takes a second
+
+    values = found.all
+    title = (
+        f"{found.split}: accuracy {values['accuracy']:.1%}, "
+        f"balanced {values['balanced_accuracy']:.1%}"
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / "metrics.json", folder / "confusion.png", folder / "reliability.png"]
+        beside = folder / "metrics.json.part"
+        beside.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
+        beside.replace(files[0])
+        plots.confusion(files[1], values["confusion"], title)  # type: ignore[arg-type]
+        title = f"{found.split}: expected calibration error {values['ece']:.3f}"
+        plots.reliability(files[2], found.reliability, title)
+        if log.exists():
+            files.append(folder / "curves.png")
+            plots.curves(files[3], log)
+    except OSError as error:
+        raise UserError(
+            f"cannot write into {folder}: {error.strerror}; choose another folder with --out"
+        ) from error
+    return files
