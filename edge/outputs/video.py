@@ -32,22 +32,27 @@ class VideoOutput:
         self._follow_time = follow_time
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
-        self._written = 0
-        self._ahead = 0  # pictures that were left out of longer gaps
+        self._last: Pixels | None = None
+        self._written = 0  # pictures
+        self._left_out = 0  # pictures, of longer gaps
 
     def write(self, picture: Pixels, time: float) -> None:
         """Add a picture, uint8 [H, W, 3] blue first, that was taken at a time in seconds."""
         if self._writer is None:
             self._writer = self._open(picture)
         fitted = letterbox(picture, self._size)
-        copies = 1
-        if self._follow_time and self._written:
-            due = round(time * self._fps) + 1 - self._ahead - self._written
-            copies = min(due, max(1, round(LONGEST_GAP_S * self._fps)))
-            self._ahead += max(0, due - copies)
-        for _ in range(copies):
-            self._writer.write(fitted)
-            self._written += 1
+        if self._follow_time and self._last is not None:
+            due = round(time * self._fps) + 1 - self._left_out - self._written
+            if due < 1:
+                return  # the camera is faster than the video
+            still = min(due, max(1, round(LONGEST_GAP_S * self._fps))) - 1
+            self._left_out += due - 1 - still
+            for _ in range(still):
+                self._writer.write(self._last)
+            self._written += still
+        self._writer.write(fitted)
+        self._written += 1
+        self._last = fitted
 
     def close(self) -> None:
         """Complete the file, check that it plays and put it in its place."""

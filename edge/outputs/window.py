@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -50,12 +51,16 @@ class Window:
         if self._start is not None:
             if self._paced:
                 self.hold(1 / self._fps)  # the last picture has its time too
-            cv2.destroyAllWindows()
-            cv2.waitKey(1)
+            with contextlib.suppress(cv2.error):
+                cv2.destroyAllWindows()
+                cv2.waitKey(1)
 
     def _look(self, ms: int) -> None:
         key = cv2.waitKey(ms)
-        gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        try:
+            gone = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # so says Qt once its last window is closed
+            gone = True
         self.closed = self.closed or gone or (key >= 0 and key & 0xFF in KEYS)
 
 

@@ -84,18 +84,20 @@ def _no_such_source(spec: str) -> str:
 
 
 def _auto(mode: CameraMode, want_colour: bool, say: Say) -> Source:
+    remedy = "plug one in"
     try:
         number = picamera.pi_camera()
-        pi = "no Pi camera is connected"
+        looked = "no Pi camera is connected"
     except picamera.PicameraMissing as error:
         number = None
-        pi = str(error).rstrip(".")
+        looked = f"{error.why}, so no Pi camera could be looked for"
+        remedy += f" ({error.remedy})"
     if number is not None:
         return picamera.open_picamera(number, mode, want_colour, say)
     cameras = v4l2.usb_cameras()
     if cameras:
         return usb.open_usb(cameras[0].path, mode, want_colour, say)
     raise UserError(
-        f"No camera was found. Pi camera: {pi}. USB: no camera stands under /dev/video*. "
-        "Connect one, or name a source, for example `mien run clip.mp4`."
+        f"No camera was found: {looked}, and no USB camera stands under /dev/video*; {remedy}, "
+        "or name a source, as in `mien run clip.mp4`."
     )

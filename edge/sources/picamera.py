@@ -17,12 +17,26 @@ from edge.sources.live import LiveSource, patiently
 WAIT_S = 2.0  # s for one frame; without it picamera2 waits for ever when frames stop
 TRIES = 3
 CONTINUOUS = 2  # libcamera's AfModeEnum.Continuous
+INSTALL = (
+    "for a Pi camera run `sudo apt install python3-picamera2` and make the virtual environment "
+    "with `python3 -m venv --system-site-packages`"
+)
+REPAIR = (
+    "for a Pi camera make the virtual environment with the system's python3 and "
+    "--system-site-packages, and on Raspberry Pi OS bookworm "
+    "`pip install 'numpy<2' 'opencv-python<4.12'`"
+)
 # Python 3.10's own TimeoutError is another class.
 TIMEOUTS = (concurrent.futures.TimeoutError, TimeoutError)
 
 
 class PicameraMissing(UserError):
-    """picamera2 is not there or does not import."""
+    """picamera2 is not there or does not import; `why` and `remedy` are halves of a sentence."""
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(f"{why}; {remedy}.")
+        self.why = why
+        self.remedy = remedy
 
 
 class PiDevice:
@@ -125,20 +139,11 @@ def _picamera2() -> Any:
         from picamera2 import Picamera2
     except ImportError as error:
         if error.name == "picamera2":
-            raise PicameraMissing(
-                "picamera2 is not installed: run `sudo apt install python3-picamera2` and make "
-                "the virtual environment with `python3 -m venv --system-site-packages`."
-            ) from None
-        raise PicameraMissing(f"picamera2 does not import ({error}); {_REPAIR}") from error
+            raise PicameraMissing("picamera2 is not installed", INSTALL) from None
+        raise PicameraMissing(f"picamera2 does not import ({error})", REPAIR) from error
     except Exception as error:  # "numpy.dtype size changed" is a ValueError
-        raise PicameraMissing(f"picamera2 does not import ({error}); {_REPAIR}") from error
+        raise PicameraMissing(f"picamera2 does not import ({error})", REPAIR) from error
     return Picamera2
-
-
-_REPAIR = (
-    "use the system's python3 for the virtual environment, with --system-site-packages, and on "
-    "Raspberry Pi OS bookworm `pip install 'numpy<2' 'opencv-python<4.12'`."
-)
 
 
 def _open(number: int) -> Any:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 SIZE = (160, 120)  # px, width and height
+asked = threading.Event()  # set by a request that /mute leaves without an answer
 
 
 def numbered(number: int) -> bytes:
@@ -21,7 +22,11 @@ def numbered(number: int) -> bytes:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves /ok (60 frames at 30 a second), /cut (10 frames, then end), /stall (10, then none)."""
+    """Serves frames at 30 a second.
+
+    /ok goes on for 30 s, /cut ends after 10 frames, /stall stands still after 10, /mute never
+    answers, and the names in `files` are files.
+    """
 
     files: dict[str, bytes]
     frames = tuple(numbered(i) for i in range(60))
@@ -37,6 +42,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(self.files[kind])
             return
+        if kind == "mute":
+            asked.set()
+            self.server.release.wait(20)  # type: ignore[attr-defined]
+            return
         if kind not in ("ok", "cut", "stall"):
             self.send_error(404)
             return
@@ -44,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         try:
-            for number, frame in enumerate(self.frames):
+            for number, frame in enumerate(self.frames * 15):
                 if kind == "cut" and number == 10:
                     return
                 if kind == "stall" and number == 10:

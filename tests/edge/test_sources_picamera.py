@@ -132,7 +132,7 @@ def test_auto_takes_the_pi_camera_and_not_a_webcam_that_libcamera_lists(
     with pytest.raises(UserError) as caught:
         open_source("auto")
     assert "no Pi camera is connected" in str(caught.value)
-    assert "no camera stands under /dev/video*" in str(caught.value)
+    assert "no USB camera stands under /dev/video*" in str(caught.value)
 
 
 def test_auto_without_anything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
