@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.errors import UserError
-from edge.modelfile import Model
+from edge.modelfile import Metadata, Model
 from edge.signature import check_fit
 
 
@@ -19,26 +23,31 @@ class Classifier:
     its metadata or no interpreter is installed. Not for use from several threads at once.
     """
 
+    metadata: Metadata
+    xnnpack: bool | None  # whether its fast kernels run; None where the interpreter does not say
+
     def __init__(self, model: Model, threads: int = 1) -> None:
         self.metadata = model.metadata
         size, labels = model.metadata.input_size, len(model.metadata.labels)
         check_fit(model.flatbuffer, size, labels, str(model.path))
         try:
-            # A thread count is given because the interpreter's own default differs by version.
-            self._interpreter = _interpreter_class()(
-                model_content=model.flatbuffer, num_threads=max(1, threads)
-            )
-            self._interpreter.allocate_tensors()
+            interpreter_class = _interpreter_class()
+            with _quiet():
+                self._interpreter = interpreter_class(
+                    model_content=model.flatbuffer, num_threads=max(1, threads)
+                )
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+            reason = (str(error).strip() or "no reason given").splitlines()[0]
             raise UserError(
                 f"{model.path} cannot be run by this interpreter ({reason}); "
                 "update ai-edge-litert, or convert the model anew with mien-convert."
             ) from error
+        self.xnnpack = _delegated(self._interpreter)
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         output = self._interpreter.get_output_details()[0]
         self._output = int(output["index"])
-        self._scale, self._zero_point = (output["quantization"][0], output["quantization"][1])
+        self._scale, self._zero_point = output["quantization"]
         if not self._scale:
             raise UserError(
                 f"{model.path} has no quantisation of its output; "
@@ -76,3 +85,40 @@ def _interpreter_class() -> Any:
                 "(64-bit systems only: there is none for 32-bit Raspberry Pi OS)."
             ) from None
     return Interpreter
+
+
+def _delegated(interpreter: Any) -> bool | None:
+    """Return whether a delegate has taken over the graph.
+
+    XNNPACK stays off without an error where `/sys` is missing, as in some containers, and then
+    everything is several times slower; no public call tells.
+    """
+    try:
+        return any(op["op_name"] == "DELEGATE" for op in interpreter._get_ops_details())
+    except (AttributeError, KeyError):
+        return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back the line that the interpreter prints on every start, and nothing else.
+
+    No setting silences "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.", and it is
+    written by C++ to the file descriptor itself.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(b"INFO: Created TensorFlow Lite XNNPACK"):
+                    os.write(2, line)

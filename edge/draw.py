@@ -1,7 +1,7 @@
 """Draws what was read into a picture: a box and a label for every face.
 
-Each line is a bright tone between two black ones and each label black on a bright plate with a black
-edge, so that one of the tones differs from whatever is behind.
+Each line is a bright tone between two black ones, and each label stands in black on a bright plate
+with a black edge, so that one of the tones differs from whatever is behind.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _fit(face: Face, width: int, height: int) -> _Label | None:
     shorter = min(width, height)
     capital = min(max(face.box[2] / 10, shorter / 40, LEGIBLE + 2), max(shorter / 22, LEGIBLE + 2))
     while capital >= LEGIBLE:
-        scale, thickness = capital / CAPITAL, max(1, round(capital / 10))
+        scale, thickness = capital / CAPITAL, max(1, int(capital / 12))
         (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, thickness)
         pad = max(2, round(capital * 0.45))
         size = (text_width + 2 * pad, text_height + below // 2 + 2 * pad)

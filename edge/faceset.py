@@ -132,6 +132,7 @@ def _splits(
         names = {folders: "/".join(folders) or None for folders in found}
     for folders, members in found.items():
         splits[names[folders]] = members
+    by_name: dict[str, list[list[tuple[str, int]]]] = {}
     for members in found.values():
         beginnings: dict[str, list[tuple[str, int]]] = {}
         for member in members:
@@ -140,7 +141,10 @@ def _splits(
         for name, part in beginnings.items():
             # "happy_1.jpg" begins with a class, not with a split: a split has them all.
             if name and {label for _, label in part} == classes:
-                splits.setdefault(name, part)
+                by_name.setdefault(name, []).append(part)
+    for name, parts in by_name.items():
+        if len(parts) == 1:  # "img_1.jpg" in every folder tells nothing apart
+            splits.setdefault(name, parts[0])
     return splits
 
 
@@ -171,10 +175,8 @@ def _choose(
 
 def _others(splits: dict[str | None, list[tuple[str, int]]], chosen: str | None) -> tuple[str, ...]:
     """Return the names of the splits that hold something else than the chosen one."""
-    same = sorted(splits[chosen])
-    return tuple(
-        sorted(name for name in splits if name is not None and sorted(splits[name]) != same)
-    )
+    same = splits[chosen]
+    return tuple(sorted(name for name in splits if name is not None and splits[name] != same))
 
 
 def _check_classes(

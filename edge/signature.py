@@ -124,13 +124,13 @@ def _field(data: bytes, table: int, number: int) -> int:
     return table + offset if offset else 0
 
 
-def _vector(data: bytes, table: int, number: int) -> range:
-    """Return where the four-byte elements of a vector field stand."""
+def _vector(data: bytes, table: int, number: int, limit: int | None = None) -> range:
+    """Return where the four-byte elements of a vector field stand; more than `limit` is damage."""
     at = _field(data, table, number)
     if not at:
         return range(0)
     start = _follow(data, at)
     count = _read("<I", data, start)
-    if count > len(data) // 4:
+    if count > (len(data) // 4 if limit is None else limit):
         raise IndexError(count)
     return range(start + 4, start + 4 + 4 * count, 4)

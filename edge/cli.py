@@ -1,0 +1,37 @@
+"""`mien`: reads facial expressions in pictures, in faces already cut out, and in video."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edge.commands.evaluate import evaluate
+from edge.commands.image import image
+from edge.commands.info import info
+from edge.commands.run import run
+from edge.errors import UserError
+from edge.sources.quiet import hush
+
+app = typer.Typer(
+    name="mien",
+    help="Reads facial expressions on the device; never imports TensorFlow.",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+app.command("image")(image)
+app.command("eval")(evaluate)
+app.command("run")(run)
+app.command("info")(info)
+
+
+def main() -> None:
+    """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
+    hush()
+    try:
+        app()
+    except UserError as error:
+        print(f"mien: {error}", file=sys.stderr)
+        sys.exit(2)
