@@ -10,9 +10,8 @@ DATA    ?=
 WEIGHTS ?= imagenet
 SUBSET  ?= balanced
 SEED    ?= 7
-LABELS  ?=
 RUN     ?= runs/$(SUBSET)
-OUT     ?= out/mien.tflite
+OUT     ?= $(RUN)/mien.tflite
 ARGS    ?=
 
 BIN     := $(VENV)/bin
@@ -36,11 +35,15 @@ demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 
 	@$(BIN)/mien run edge/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
 	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
 
-train: need-data $(TRAIN) ## train: DATA=fer2013.zip [WEIGHTS=FILE] [SUBSET=balanced|full] [RUN=runs/...]
-	@echo "to come"
+train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= SEED= RUN=]
+	@$(BIN)/mien-train fit "$(DATA)" --subset "$(SUBSET)" --weights "$(WEIGHTS)" --seed $(SEED) \
+	    --run "$(RUN)" --resume $(ARGS)
+	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)"
+	@echo "next: make convert RUN=$(RUN) DATA=$(DATA)"
 
-convert: need-data $(TRAIN) ## quantise, check and pack a trained model: RUN=runs/... DATA=fer2013.zip
-	@echo "to come"
+convert: need-data $(TRAIN) ## make a trained model int8, check and pack it: DATA= [RUN= OUT=]
+	@$(BIN)/mien-convert "$(RUN)/model.keras" "$(DATA)" --out "$(OUT)" $(ARGS)
+	@echo "try it: $(BIN)/mien run edge/demo/clip.mp4 --model $(OUT)"
 
 test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
 	@$(BIN)/python -m pytest $(ARGS)
