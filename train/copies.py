@@ -96,7 +96,8 @@ def near_pairs(
     together = images if others is None else np.concatenate([images, others])
     band = _band_pass(together)
     centre = _describe(band, 0, 0)
-    basis = np.linalg.eigh(centre[::4].T @ centre[::4])[1][:, ::-1][:, :_DIMENSIONS]
+    sample = centre[:: max(1, len(centre) // 8000)]
+    basis = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :_DIMENSIONS]
     query = _unit((centre if others is None else centre[:count]) @ basis)
     first = 0 if others is None else count
     candidates: list[NDArray[np.int64]] = []

@@ -19,7 +19,7 @@ from train.labels import LABELS
 from train.metrics import Reliability
 
 # Okabe and Ito's colours, told apart with any colour vision.
-BLUE, ORANGE, GREEN, PURPLE, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#777777"
 _DPI = 150
 _CURVES = (
     *("loss", "val_loss", "accuracy"),
