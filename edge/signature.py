@@ -47,14 +47,13 @@ def read_signature(flatbuffer: bytes) -> Signature:
 
         def of(field: int) -> tuple[Tensor, ...]:
             found = []
-            for place in _vector(flatbuffer, subgraph, field):
-                tensor = _follow(flatbuffer, tensors[_read("<i", flatbuffer, place)])
-                shape = (
-                    _read("<i", flatbuffer, at) for at in _vector(flatbuffer, tensor, TENSOR_SHAPE)
-                )
+            for place in _vector(flatbuffer, subgraph, field, limit=64):
+                tensor = _follow(flatbuffer, tensors[_read("<I", flatbuffer, place)])
+                sizes = _vector(flatbuffer, tensor, TENSOR_SHAPE, limit=8)
+                shape = tuple(_read("<i", flatbuffer, at) for at in sizes)
                 kind = _field(flatbuffer, tensor, TENSOR_TYPE)
                 code = _read("<b", flatbuffer, kind) if kind else 0
-                found.append(Tensor(TYPES.get(code, f"type {code}"), tuple(shape)))
+                found.append(Tensor(TYPES.get(code, f"type {code}"), shape))
             return tuple(found)
 
         return Signature(of(SUBGRAPH_INPUTS), of(SUBGRAPH_OUTPUTS))

@@ -1,8 +1,8 @@
 """Makes the small TFLite models of the tests; needs TensorFlow: `python tests/data/make_models.py`.
 
-The network is no face reader but a known function: it averages each of the first seven bands of six
-rows and calls the brightest band the class. So a test can draw a "face" of any class (`band_face` in
-tests/conftest.py) and know what must be read, and a crop that is wrong reads wrong.
+The network is no face reader but a known function: it averages each of the first seven bands of
+six rows and calls the brightest band the class. So a test can draw a "face" of any class
+(`band_face` in tests/edge/made.py) and know what must be read, and a wrong crop reads wrong.
 
     bands.tflite        uint8 [1, 48, 48, 1] in, int8 [1, 7] out; the only one that fits
     bands_float.tflite  the same network with float32 in and out

@@ -1,0 +1,60 @@
+"""Fixtures that the tests share: a real small model, the command line, FER-2013 where it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made import BANDS, write_model
+
+from edge.modelfile import Metadata, Model, load_model
+
+
+@pytest.fixture(scope="session")
+def fer2013() -> Path:
+    """FER-2013's Kaggle zip; the test is skipped where MIEN_TEST_DATA does not name it."""
+    path = Path(os.environ.get("MIEN_TEST_DATA", ""))
+    if not path.is_file():
+        pytest.skip("MIEN_TEST_DATA names no fer2013.zip")
+    return path
+
+
+@pytest.fixture(scope="session")
+def metadata() -> Metadata:
+    """What the small model says of itself; `dataclasses.replace` makes another."""
+    return BANDS
+
+
+@pytest.fixture(scope="session")
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that reads the brightest of seven bands as the class; see made.band_face."""
+    return write_model(tmp_path_factory.mktemp("model") / "bands.tflite")
+
+
+@pytest.fixture(scope="session")
+def model(model_path: Path) -> Model:
+    """The same, loaded."""
+    return load_model(model_path)
+
+
+@pytest.fixture
+def mien(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs `mien` in this process: exit code, stdout, stderr."""
+    from edge.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])
+        capfd.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return code, *capfd.readouterr()
+
+    return run
