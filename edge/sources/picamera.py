@@ -16,6 +16,8 @@ from edge.sources.live import LiveSource, patiently
 
 WAIT_S = 2.0  # s for one frame; without it picamera2 waits for ever when frames stop
 TRIES = 3
+GRAY_FIRST = ("YUV420", "YVU420", "NV12", "NV21")  # the first H rows are the gray picture
+DIM_US = 83_333  # the longest frame, 12 a second, as picamera2's own preview has it
 CONTINUOUS = 2  # libcamera's AfModeEnum.Continuous
 INSTALL = (
     "for a Pi camera run `sudo apt install python3-picamera2` and make the virtual environment "
@@ -94,22 +96,29 @@ class PiDevice:
         controls: dict[str, Any] = {}
         known = self._camera.camera_controls
         if "FrameDurationLimits" in known:
-            duration = round(1e6 / mode.fps)  # microseconds
-            controls["FrameDurationLimits"] = (duration, duration)
+            shortest = round(1e6 / mode.fps)  # microseconds
+            # Nobody asked for a rate: in a dim room rather slower than too dark.
+            longest = shortest if mode.asked else max(shortest, DIM_US)
+            controls["FrameDurationLimits"] = (shortest, longest)
         if "AfMode" in known:
             controls["AfMode"] = CONTINUOUS
         size = (mode.width, mode.height)
+        # Not the video configuration: its gray goes from 16 to 235, this one's from 0 to 255 as in
+        # the pictures that the model was trained on.
         self._camera.configure(
-            self._camera.create_video_configuration(
+            self._camera.create_preview_configuration(
                 main={"format": "RGB888", "size": size},  # B, G, R in memory
                 lores={"format": "YUV420", "size": size},  # on a Pi 4 this stream must be YUV
                 controls=controls,
                 buffer_count=4,
             )
         )
-        lores = self._camera.camera_configuration()["lores"]
-        if lores["format"] != "YUV420":
+        given = self._camera.camera_configuration()
+        main, lores = given["main"], given["lores"]
+        if lores["format"] not in GRAY_FIRST:
             raise RuntimeError(f"it gives {lores['format']} instead of YUV420")
+        if self._want_colour and main["format"] != "RGB888":
+            raise RuntimeError(f"it gives {main['format']} instead of RGB888")
         self._width, self._height = lores["size"]
         if mode.asked and (self._width, self._height) != size:
             say(f"{self.name} gives {self._width}x{self._height}, not {mode.width}x{mode.height}")

@@ -21,13 +21,16 @@ PI_CAMERA_DRIVERS = ("unicam", "rp1-cfe")
 PACKED = {"YUYV": 0, "YUY2": 0, "YVYU": 0, "UYVY": 1, "VYUY": 1}
 PLANAR = ("NV12", "NV21", "YU12", "YV12", "I420")  # the first H rows
 JPEGS = ("MJPG", "JPEG")
+# Both kinds hold "studio" gray, 16 to 235 (ITU-R BT.601). OpenCV's BGR has it stretched to 0 to
+# 255, as training pictures are; without this a face would read otherwise with --video than without.
+FULL_RANGE = np.clip(np.round((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
 
 
 class UsbDevice:
     """An opened V4L2 device, by path.
 
     Where no colour is wanted it hands over the camera's own bytes and the gray is taken out of
-    them: nothing to convert in YUYV, no chroma to decode in MJPG.
+    them: no colours to compute from YUYV, none to decode from MJPG.
     """
 
     def __init__(self, path: Path, mode: CameraMode, want_colour: bool, say: Say) -> None:
@@ -133,11 +136,12 @@ def gray_of(raw: Pixels, fourcc: str, size: tuple[int, int]) -> Pixels | None:
     if fourcc in PACKED:
         if raw.size != width * height * 2:
             return None
-        packed = raw.reshape(height, width, 2)
-        return np.asarray(cv2.extractChannel(packed, PACKED[fourcc]), np.uint8)
-    if raw.size < width * height:
-        return None
-    return raw.reshape(-1)[: width * height].reshape(height, width)
+        gray = cv2.extractChannel(raw.reshape(height, width, 2), PACKED[fourcc])
+    else:
+        if raw.size < width * height:
+            return None
+        gray = raw.reshape(-1)[: width * height].reshape(height, width)
+    return np.asarray(gray if fourcc == "GREY" else cv2.LUT(gray, FULL_RANGE), np.uint8)
 
 
 def open_usb(path: Path, mode: CameraMode, want_colour: bool, say: Say) -> LiveSource:

@@ -110,27 +110,27 @@ def make_class(bench: Bench) -> type:
         def global_camera_info() -> list[dict[str, Any]]:
             return bench.cameras
 
-        def create_video_configuration(
+        def create_preview_configuration(
             self,
             main: Any = {},  # noqa: B006 - as in picamera2
             lores: Any = None,
             raw: Any = {},  # noqa: B006
             transform: Any = None,
             colour_space: Any = None,
-            buffer_count: int = 6,
+            buffer_count: int = 4,
             controls: Any = {},  # noqa: B006
             display: str = "main",
             encode: str = "main",
             queue: bool = True,
             sensor: Any = {},  # noqa: B006
-            use_case: str = "video",
+            use_case: str = "preview",
         ) -> dict[str, Any]:
             return {
                 "main": dict(main),
                 "lores": dict(lores) if lores else None,
                 "buffer_count": buffer_count,
                 "queue": queue,
-                "controls": {"FrameDurationLimits": (33333, 33333)} | controls,
+                "controls": {"FrameDurationLimits": (100, 83333)} | controls,
             }
 
         def configure(self, camera_config: dict[str, Any]) -> None:

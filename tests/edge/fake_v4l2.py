@@ -39,7 +39,7 @@ class Webcam:
 
 
 class FakeCapture:
-    """cv2.VideoCapture with CAP_V4L2 on a `Webcam`; frame n is n gray, its left half black."""
+    """cv2.VideoCapture with CAP_V4L2 on a `Webcam`; frame n is 40 * n gray, its left half black."""
 
     cameras: ClassVar[dict[str, Webcam]] = {}
     opened: ClassVar[list[FakeCapture]] = []
@@ -91,7 +91,7 @@ class FakeCapture:
         number = self.read_count
         self.read_count += 1
         width, height = self.size
-        gray = np.full((height, width), number, np.uint8)
+        gray = np.full((height, width), 40 * number % 256, np.uint8)
         gray[:, : width // 2] = 0
         bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
         if self.convert:
@@ -101,10 +101,11 @@ class FakeCapture:
             if number in self.camera.broken:
                 return True, np.full((1, 500), 255, np.uint8)
             return True, np.hstack([file, np.zeros((1, 700), np.uint8)])  # the buffer is longer
-        if self.fourcc in ("NV12", "YU12"):
-            return True, np.vstack([gray, np.full((height // 2, width), 128, np.uint8)])
         if self.fourcc == "GREY":
             return True, gray
+        gray = np.round(16 + gray * (219 / 255)).astype(np.uint8)  # as vivid's, and as webcams'
+        if self.fourcc in ("NV12", "YU12"):
+            return True, np.vstack([gray, np.full((height // 2, width), 128, np.uint8)])
         chroma = np.full_like(gray, 128)
         pair = (chroma, gray) if self.fourcc == "UYVY" else (gray, chroma)
         return True, np.dstack(pair)

@@ -58,7 +58,10 @@ def test_autofocus_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench([CSI], controls=("FrameDurationLimits", "AfMode"))
     install(monkeypatch, bench)
     open_source("picamera").close()
-    assert bench.opened[0].config["controls"]["AfMode"] == 2
+    assert bench.opened[0].config["controls"] == {
+        "FrameDurationLimits": (33333, 83333),
+        "AfMode": 2,
+    }
 
 
 def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch) -> None:

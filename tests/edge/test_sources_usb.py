@@ -136,12 +136,13 @@ def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
     capture = FakeCapture.opened[-1]
     assert capture.convert == (1 if colour or fourcc == "BGR3" else 0)
     frames = source.frames()
-    for _ in range(3):
+    for _ in range(4):
         frame = next(frames)
         assert frame.gray.shape == (480, 640)
         assert frame.gray.dtype == np.uint8
         assert frame.gray[:, :300].max() <= 3
-        assert abs(int(frame.gray[:, 340:].mean()) - frame.index % 256) <= 3
+        # The same with colour and without, or a face would read otherwise with --video.
+        assert abs(int(frame.gray[:, 340:].mean()) - 40 * frame.index % 256) <= 2
         assert (frame.bgr is not None) == colour
     source.close()
 
