@@ -76,7 +76,7 @@ def load(path: str | Path) -> Dataset:
     path = Path(path)
     if not path.exists():
         raise UserError(
-            f"there is no {path}; give the FER-2013 zip, its unpacked folder or fer2013.csv"
+            f"there is no {path}; give the FER-2013 zip, its unpacked folder or fer2013.csv."
         )
     try:
         if path.is_dir():
@@ -87,10 +87,10 @@ def load(path: str | Path) -> Dataset:
         with zipfile.ZipFile(path) as archive:
             return _load_zip(path, archive)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; check the path") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}; check the path.") from error
     except zipfile.BadZipFile as error:
         raise UserError(
-            f"{path} is neither a complete zip nor a .csv file; download FER-2013 again"
+            f"{path} is neither a complete zip nor a .csv file; download FER-2013 again."
         ) from error
 
 
@@ -121,7 +121,7 @@ def _require_classes(path: Path, entries: list[Entry]) -> None:
         if missing:
             raise UserError(
                 f"{path} has no pictures in {', '.join(f'{folder}/{name}' for name in missing)}; "
-                f"it must hold {LAYOUT}"
+                f"it must hold {LAYOUT}."
             )
 
 
@@ -146,7 +146,7 @@ def _collect(path: Path, entries: list[Entry], problems: list[Problem]) -> Datas
         images[len(kept)] = image
         kept.append(entry)
     if not kept:
-        raise UserError(f"{path} holds no readable 48x48 picture; download FER-2013 again")
+        raise UserError(f"{path} holds no readable 48x48 picture; download FER-2013 again.")
     images = images[: len(kept)]
     return Dataset(
         names=[entry.name for entry in kept],

@@ -67,7 +67,7 @@ def refuse_outside(path: Path, member: str) -> None:
     if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
         raise UserError(
             f"{path} holds a member named '{member}' that points outside of the archive; "
-            "do not unpack it, download FER-2013 again"
+            "do not unpack it, download FER-2013 again."
         )
 
 
@@ -129,7 +129,7 @@ def list_files(
         split = _SPLIT_OF_PREFIX.get(prefix, _SPLIT_OF_FOLDER[folder])
         entries.append(Entry(short, label, split, partial(_decode, read)))
     if not entries:
-        raise UserError(f"{path} holds no FER-2013 pictures; it must hold {LAYOUT}")
+        raise UserError(f"{path} holds no FER-2013 pictures; it must hold {LAYOUT}.")
     return entries, problems
 
 
@@ -160,7 +160,7 @@ def list_rows(path: Path, file: TextIO) -> tuple[list[Entry], list[Problem]]:
     if missing:
         raise UserError(
             f"{path} has no column {' and no column '.join(missing)}; "
-            "give fer2013.csv with the columns emotion, pixels, Usage"
+            "give fer2013.csv with the columns emotion, pixels, Usage."
         )
     emotion, pixels, usage = (head.index(name) for name in ("emotion", "pixels", "usage"))
     entries, problems = [], []
@@ -179,7 +179,7 @@ def list_rows(path: Path, file: TextIO) -> tuple[list[Entry], list[Problem]]:
         square = image.reshape(SIDE, SIDE) if image.size == SIDE * SIDE else image[None]
         entries.append(Entry(name, label, split, partial(np.asarray, square)))
     if not entries:
-        raise UserError(f"{path} holds no FER-2013 rows; download fer2013.csv again")
+        raise UserError(f"{path} holds no FER-2013 rows; download fer2013.csv again.")
     return entries, problems
 
 

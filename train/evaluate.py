@@ -38,18 +38,18 @@ def evaluate(logits: Logits, dataset: Dataset, split: str) -> Evaluation:
         UserError: there is no such split in the data, or the model does not have seven outputs.
     """
     if split not in SPLITS:
-        raise UserError(f"there is no split '{split}'; --split takes {', '.join(SPLITS)}")
+        raise UserError(f"there is no split '{split}'; --split takes {', '.join(SPLITS)}.")
     part = dataset.select(dataset.splits == split)
     if not len(part):
         files = {"validation": "PublicTest_*", "test": "PrivateTest_*", "train": "Training_*"}
         raise UserError(
-            f"the data has no {split} split (pictures {files[split]}); choose another with --split"
+            f"the data has no {split} split (pictures {files[split]}); choose another with --split."
         )
     found = logits(part.images)
     if found.ndim != 2 or found.shape[1] != len(LABELS):
         raise UserError(
             f"the model gives outputs of the shape {list(found.shape[1:])} and not "
-            f"{len(LABELS)} logits; give a model of mien-train fit"
+            f"{len(LABELS)} logits; give a model of mien-train fit."
         )
     probabilities = softmax(found)
     without = near = None
@@ -134,6 +134,6 @@ def write(folder: Path, document: dict[str, object], found: Evaluation, log: Pat
             plots.curves(files[3], log)
     except OSError as error:
         raise UserError(
-            f"cannot write into {folder}: {error.strerror}; choose another folder with --out"
+            f"cannot write into {folder}: {error.strerror}; choose another folder with --out."
         ) from error
     return files

@@ -104,7 +104,7 @@ def curves(path: Path, log: Path) -> None:
         values = {name: np.array([float(row[name] or "nan") for row in rows]) for name in _CURVES}
         stages = [row["stage"] for row in rows]
     except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
-        raise UserError(f"{log} is not a log of mien-train fit; remove it") from error
+        raise UserError(f"{log} is not a log of mien-train fit; remove it.") from error
     epochs = np.arange(1, len(rows) + 1)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(10, 4.2), layout="constrained")

@@ -73,7 +73,7 @@ def save(path: Path, sheet: NDArray[np.uint8]) -> None:
         beside.replace(path)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another place with --out"
+            f"cannot write {path}: {error.strerror}; choose another place with --out."
         ) from error
 
 

@@ -124,7 +124,7 @@ def write_manifest(path: Path, dataset: Dataset, indices: NDArray[np.int64], not
         beside.replace(path)
     except OSError as error:
         raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another place with --out"
+            f"cannot write {path}: {error.strerror}; choose another place with --out."
         ) from error
     return hashlib.sha256(data).hexdigest()
 
@@ -139,14 +139,14 @@ def read_manifest(path: Path) -> list[Row]:
         lines = [line for line in path.read_text("utf-8").splitlines() if not line.startswith("#")]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"cannot read the manifest {path}; make one with: mien-train subset DATA --out {path}"
+            f"cannot read the manifest {path}; make one with: mien-train subset DATA --out {path}."
         ) from error
     rows = list(csv.reader(lines))
     body = [Row(*row) for row in rows[1:] if len(row) == 3 and row[1] in LABELS]
     if not body or rows[0] != ["path", "label", "sha256"] or len(body) != len(rows) - 1:
         raise UserError(
             f"{path} is not a manifest with the columns path, label, sha256; "
-            f"make one with: mien-train subset DATA --out {path}"
+            f"make one with: mien-train subset DATA --out {path}."
         )
     return body
 
@@ -165,12 +165,12 @@ def indices_of(dataset: Dataset, rows: list[Row]) -> NDArray[np.int64]:
         if index is None:
             raise UserError(
                 f"the manifest names {row.path}, which the data does not hold; "
-                "give the data that the manifest was made from, or make it anew"
+                "give the data that the manifest was made from, or make it anew."
             )
         if dataset.sha256[index] != row.sha256 or LABELS[dataset.labels[index]] != row.label:
             raise UserError(
                 f"{row.path} is not the image that the manifest describes; "
-                "the data was altered: mien-train audit says more"
+                "the data was altered: mien-train audit says more."
             )
         found.append(index)
     return np.array(found, np.int64)
@@ -187,7 +187,7 @@ def export(folder: Path, dataset: Dataset, indices: NDArray[np.int64]) -> None:
         UserError: the folder exists and is not empty, or cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not empty; choose another folder with --export")
+        raise UserError(f"{folder} exists and is not empty; choose another folder with --export.")
     beside = folder.with_name(folder.name + ".part")
     try:
         shutil.rmtree(beside, ignore_errors=True)
@@ -200,5 +200,5 @@ def export(folder: Path, dataset: Dataset, indices: NDArray[np.int64]) -> None:
         beside.replace(folder)
     except OSError as error:
         raise UserError(
-            f"cannot write {folder}: {error.strerror}; choose another folder with --export"
+            f"cannot write {folder}: {error.strerror}; choose another folder with --export."
         ) from error
