@@ -43,9 +43,9 @@ def flatbuffer(name: str = "bands") -> bytes:
     return (DATA / f"{name}.tflite").read_bytes()
 
 
-def write_model(path: Path, name: str = "bands", **changes: Any) -> Path:
+def write_model(path: Path, source: str = "bands", **changes: Any) -> Path:
     """Write a model file of a flatbuffer of tests/data, with changes to its metadata."""
-    path.write_bytes(pack(flatbuffer(name), replace(BANDS, **changes)))
+    path.write_bytes(pack(flatbuffer(source), replace(BANDS, **changes)))
     return path
 
 
