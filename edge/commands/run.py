@@ -49,7 +49,7 @@ def run(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="[SOURCE]",
+            metavar="SOURCE",
             help="auto (a Pi camera, else the first USB camera), picamera[:N], usb[:N], "
             "/dev/videoN, a video file, an http://, https:// or rtsp:// address, or a folder of "
             "pictures.",
