@@ -157,14 +157,14 @@ def watch(source: Source, pipeline: Pipeline, wanted: Wanted, stop: Stop, status
 
 
 def until(source: Source, wanted: Wanted, stop: Stop) -> Iterator[Frame]:
-    """Yield the frames of a source up to the limits or a signal."""
+    """Yield the frames of a source up to the limits; raises Stopped where a signal ends a wait."""
     frames = source.frames()
     count = 0
     while not stop.requested:
         try:
             with stop.waiting():
                 frame = next(frames)
-        except (StopIteration, Stopped):
+        except StopIteration:
             return
         if wanted.duration is not None and frame.time >= wanted.duration:
             return

@@ -63,13 +63,15 @@ def server() -> Iterator[str]:
         yield address
 
 
-def start(*words: object, **keywords: object) -> subprocess.Popen[str]:
+def start(*words: object) -> subprocess.Popen[str]:
+    # With it Python has nothing to flush at its end, which is where a broken pipe shows.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     return subprocess.Popen(
         [*START, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **keywords,  # type: ignore[call-overload]
+        env=environment,
     )
 
 
