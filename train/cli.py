@@ -10,6 +10,7 @@ from train.commands.audit import audit
 from train.commands.evaluate import evaluate
 from train.commands.fit import fit
 from train.commands.subset import subset
+from train.commands.votes import votes
 from train.errors import UserError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command("audit")(audit)
 app.command("subset")(subset)
+app.command("votes")(votes)
 app.command("evaluate")(evaluate)
 app.command("fit")(fit)
 

@@ -39,7 +39,7 @@ SPLITS = ("train", "validation", "test")
 class Dataset:
     """Faces with labels, in the sorted order of their names."""
 
-    names: list[str]  # "train/angry/Training_123.jpg"; "train/angry/fer0000123.png" of a csv row
+    names: list[str]  # "train/angry/Training_123.jpg"; "train/angry/row00123.png" of a csv
     images: NDArray[np.uint8]  # [n, 48, 48] gray
     labels: NDArray[np.int64]  # [n], index into LABELS
     splits: NDArray[np.str_]  # [n], "train", "validation" (PublicTest) or "test" (PrivateTest)

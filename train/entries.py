@@ -174,8 +174,7 @@ def list_rows(path: Path, file: TextIO) -> tuple[list[Entry], list[Problem]]:
             problems.append(Problem(f"row {number}", "emotion, pixels or Usage makes no sense"))
             continue
         folder = "train" if split == "train" else "test"
-        # FER+ names row 12 of fer2013.csv so.
-        name = f"{folder}/{LABELS[label]}/fer{number:07d}.png"
+        name = f"{folder}/{LABELS[label]}/row{number:05d}.png"
         square = image.reshape(SIDE, SIDE) if image.size == SIDE * SIDE else image[None]
         entries.append(Entry(name, label, split, partial(np.asarray, square)))
     if not entries:

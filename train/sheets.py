@@ -1,4 +1,4 @@
-"""Contact sheets: samples of every class, and copies that carry different labels."""
+"""Contact sheets: samples of every class, copies with different labels, labels no one shares."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from train.audit import Audit
 from train.dataset import Dataset
-from train.errors import UserError
-from train.labels import LABELS
+from train.files import write
+from train.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
+from train.votes import majority
 
 _FACE = 96  # pixels; twice what a face of FER-2013 has
 _GAP = 8  # pixels
@@ -60,21 +61,41 @@ def conflicts(found: Audit, limit: int = 60) -> NDArray[np.uint8]:
     return np.concatenate(padded)
 
 
-def save(path: Path, sheet: NDArray[np.uint8]) -> None:
-    """Write a PNG beside `path` and rename it.
+def disagreements(
+    dataset: Dataset, votes: NDArray[np.float32], per_class: int = 10
+) -> NDArray[np.uint8]:
+    """A row per class of the images whose label the fewest people share, and what they say.
 
-    Raises:
-        UserError: the place cannot be written.
+    Args:
+        votes: float32 [n, 10], see train.votes.counts.
+
+    Returns:
+        uint8 [H, W]. Of equally bad ones those come first whose voters are most of one mind.
     """
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another place with --out."
-        ) from error
+    seen = majority(votes)
+    column_of_label = np.array([VOTE_COLUMNS.index(name) for name in VOTE_OF_LABEL])
+    own = votes[np.arange(len(dataset)), column_of_label[dataset.labels]]
+    wide, high = 130 + _GAP, _FACE + 2 * _LINE + 2 * _GAP
+    sheet = np.full((len(LABELS) * high + 40, 90 + per_class * wide + _GAP), 255, np.uint8)
+    _write(sheet, "labels of FER-2013 that people do not share, and their votes", _GAP, 26, 0.6)
+    for k, name in enumerate(LABELS):
+        top = 40 + k * high
+        _write(sheet, name, 10, top + _FACE // 2 + 5)
+        members = np.flatnonzero((dataset.labels == k) & (seen >= 0) & (seen != k))
+        order = np.lexsort((-votes[members].max(axis=1), own[members]))[:per_class]
+        for place, i in enumerate(members[order]):
+            left = 90 + place * wide
+            _paste(sheet, dataset.images[i], top, left)
+            most = np.argsort(-votes[i], kind="stable")[:2]
+            for line, column in enumerate(column for column in most if votes[i, column]):
+                text = f"{votes[i, column]:.3g} {VOTE_COLUMNS[column]}"
+                _write(sheet, text, left, top + _FACE + 14 + line * _LINE, 0.42)
+    return sheet
+
+
+def save(path: Path, sheet: NDArray[np.uint8]) -> None:
+    """Write a sheet as PNG. Raises UserError where the place cannot be written."""
+    write(path, cv2.imencode(".png", sheet)[1].tobytes())
 
 
 def _tiles(

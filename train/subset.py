@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from train.dataset import Dataset
 from train.errors import UserError
+from train.files import write
 from train.labels import LABELS
 
 # The size of the smallest class, disgust, copies and all.
@@ -117,15 +118,7 @@ def manifest_text(dataset: Dataset, indices: NDArray[np.int64], note: str) -> st
 def write_manifest(path: Path, dataset: Dataset, indices: NDArray[np.int64], note: str) -> str:
     """Write the manifest beside `path` and rename it; returns its SHA-256 (hex)."""
     data = manifest_text(dataset, indices, note).encode()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another place with --out."
-        ) from error
+    write(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

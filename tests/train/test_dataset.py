@@ -69,7 +69,7 @@ def test_csv(tmp_path: Path) -> None:
     for row, image in enumerate(images):
         label = CSV_LABELS[row % 7]
         folder = "train" if row < 7 else "test"
-        i = data.names.index(f"{folder}/{label}/fer{row:07d}.png")
+        i = data.names.index(f"{folder}/{label}/row{row:05d}.png")
         assert np.array_equal(data.images[i], image)
         assert LABELS[data.labels[i]] == label
         assert data.splits[i] == ("train", "validation", "test")[row // 7]
@@ -89,7 +89,7 @@ def test_csv_with_bad_rows(tmp_path: Path) -> None:
     data = load(path)
     assert len(data) == 21
     assert len(data.problems) == 7
-    assert "not 48x48" in next(p.reason for p in data.problems if "fer0000026" in p.name)
+    assert "not 48x48" in next(p.reason for p in data.problems if "row00026" in p.name)
 
 
 def test_csv_in_a_zip_and_with_other_columns(tmp_path: Path) -> None:

@@ -20,21 +20,35 @@ def audit(
         bool, typer.Option("--json", help="Print one JSON document with every group's members.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the contact sheets.")] = Path("out/audit"),
+    votes: Annotated[
+        Path | None,
+        typer.Option(help="FER+'s fer2013new.csv: how far people agree with the labels."),
+    ] = None,
 ) -> None:
     """Count classes and find bad files, copies, conflicting labels and altered pixels."""
     # Here and not above: `mien-train --help` is to answer at once.
     from train import audit as audits
     from train import sheets
+    from train import votes as joined
     from train.dataset import load
 
-    found = audits.audit(load(data))
+    dataset = load(data)
+    voted = None if votes is None else joined.counts(votes, dataset)
+    found = audits.audit(dataset)
     files = {"samples": out / "samples.png", "conflicts": out / "conflicts.png"}
-    sheets.save(files["samples"], sheets.samples(found.dataset))
+    sheets.save(files["samples"], sheets.samples(dataset))
     sheets.save(files["conflicts"], sheets.conflicts(found))
+    if voted is not None:
+        files["votes"] = out / "votes.png"
+        sheets.save(files["votes"], sheets.disagreements(dataset, voted))
     if as_json:
         document = {"data": str(data), **audits.to_json(found)}
+        if voted is not None:
+            document["votes"] = joined.agreement(dataset.labels, voted)
         document["sheets"] = {name: str(file) for name, file in files.items()}
         typer.echo(json.dumps(document, indent=1))
         return
     typer.echo(audits.to_text(found))
-    typer.echo(f"\nlook at {files['samples']} and {files['conflicts']}")
+    if voted is not None:
+        typer.echo("\n" + joined.agreement_text(dataset.labels, voted))
+    typer.echo("\nlook at " + ", ".join(str(file) for file in files.values()))

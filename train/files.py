@@ -1,0 +1,24 @@
+"""Writes a file beside its place and renames it, so that none is ever half there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from train.errors import UserError
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, with the folders it needs.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; choose another place with --out."
+        ) from error
