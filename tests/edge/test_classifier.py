@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made import LABELS, band_face
 
-from edge.classifier import Classifier, _quiet
+from edge.classifier import Classifier, _interpreter_class, _quiet
 from edge.errors import UserError
 from edge.modelfile import Metadata, Model
 from edge.reading import read, softmax
@@ -28,6 +30,20 @@ def test_logits_are_dequantised(model: Model) -> None:
     black, white = classifier.logits(ends)
     assert black == pytest.approx(np.full(7, -6.0), abs=0.1)
     assert white == pytest.approx(np.full(7, 6.0), abs=0.1)
+
+
+def test_logits_are_exactly_what_the_interpreter_gives(model: Model) -> None:
+    interpreter = _interpreter_class()(model_content=model.flatbuffer, num_threads=1)
+    interpreter.allocate_tensors()
+    face = band_face(4, 11)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], face[None, :, :, None])
+    interpreter.invoke()
+    output = interpreter.get_output_details()[0]
+    scale, zero_point = output["quantization"]
+    assert zero_point != 0
+    steps = interpreter.get_tensor(output["index"])[0].astype(np.float32)
+    expected = (steps - np.float32(zero_point)) * np.float32(scale)
+    assert np.array_equal(Classifier(model).logits(face[None])[0], expected)
 
 
 def test_the_pixel_byte_is_the_quantised_value(model: Model) -> None:
@@ -71,11 +87,14 @@ def test_without_an_interpreter_the_sentence_says_how_to_get_one(
         Classifier(model)
 
 
-def test_the_interpreter_starts_without_a_word(
-    model: Model, capfd: pytest.CaptureFixture[str]
-) -> None:
-    Classifier(model)
-    assert capfd.readouterr() == ("", "")
+def test_the_interpreter_starts_without_a_word(model_path: Path) -> None:
+    """In a process of its own: it prints its line once in each."""
+    words = (
+        "import sys; from edge.classifier import Classifier; from edge.modelfile import load_model;"
+        "Classifier(load_model(sys.argv[1]))"
+    )
+    answer = subprocess.run([sys.executable, "-c", words, str(model_path)], capture_output=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
 def test_other_words_on_stderr_are_kept(capfd: pytest.CaptureFixture[str]) -> None:

@@ -67,8 +67,8 @@ def test_a_square_larger_than_the_picture_repeats_its_border(metadata: Metadata)
 
 
 def test_large_faces_are_averaged_and_small_ones_interpolated(metadata: Metadata) -> None:
-    large = face_input(PLAIN, (50, 50, 96, 96), with_margin(metadata, 0))
-    region = PLAIN[50:146, 50:146].astype(float).reshape(48, 2, 48, 2).mean(axis=(1, 3))
+    large = face_input(PLAIN, (50, 50, 144, 144), with_margin(metadata, 0))
+    region = PLAIN[50:194, 50:194].astype(float).reshape(48, 3, 48, 3).mean(axis=(1, 3))
     assert np.abs(large - region).max() <= 0.5
     small = face_input(PLAIN, (50, 50, 24, 24), with_margin(metadata, 0))
     linear = cv2.resize(PLAIN[50:74, 50:74], (48, 48), interpolation=cv2.INTER_LINEAR)

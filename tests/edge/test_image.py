@@ -135,7 +135,12 @@ def test_same_names_do_not_meet_and_inputs_stay(
     assert code == 0
     assert {file: file.read_bytes() for file in files} == before
     targets = [Path(picture["annotated"]) for picture in json.loads(out)["pictures"]]
-    assert len({target.resolve() for target in targets}) == 4
+    assert [target.name for target in targets] == [
+        "face-annotated-2.jpg",
+        "face-annotated-3.jpg",
+        "face.png",
+        "face-annotated-annotated.jpg",
+    ]
     assert not {target.resolve() for target in targets} & {file.resolve() for file in files}
     assert all(cv2.imread(str(target)).shape == (480, 400, 3) for target in targets)
 
