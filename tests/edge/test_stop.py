@@ -1,0 +1,36 @@
+"""Signals: a flag while something is written, an end at once while something is waited for."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from edge.stop import Stop, Stopped
+
+
+def test_signals_are_handled_only_while_listening() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop = Stop()
+    with stop.listening():
+        signal.raise_signal(signal.SIGTERM)  # between two frames: nothing is thrown
+        assert stop.requested
+        with pytest.raises(Stopped), stop.waiting():
+            raise AssertionError("nothing may be waited for any more")
+        # The next one acts as without mien: nobody has to kill -9.
+        assert {number: signal.getsignal(number) for number in before} == before
+    stop = Stop()
+    with stop.listening(), pytest.raises(Stopped), stop.waiting():
+        signal.raise_signal(signal.SIGINT)
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = Stop()
+        with stop.listening():
+            signal.raise_signal(signal.SIGHUP)
+        assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
