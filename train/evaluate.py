@@ -15,6 +15,7 @@ from train.dataset import SPLITS, Dataset
 from train.errors import UserError
 from train.labels import LABELS
 from train.metrics import Reliability, reliability, score, softmax
+from train.votes import majority
 
 # uint8 [n, 48, 48] to logits float32 [n, 7].
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -28,11 +29,21 @@ class Evaluation:
     all: dict[str, object]
     without_duplicates: dict[str, object] | None  # no byte-identical copy in train
     without_near_duplicates: dict[str, object] | None  # nor a nearly identical one
+    people: dict[str, object] | None  # against the majority of FER+'s votes, ties left out
+    people_ties_to_first: dict[str, object] | None  # the same as NumPy's argmax breaks ties
     reliability: Reliability  # of all
 
 
-def evaluate(logits: Logits, dataset: Dataset, split: str) -> Evaluation:
-    """Score a model on a split.
+def evaluate(
+    logits: Logits, dataset: Dataset, split: str, votes: NDArray[np.float32] | None = None
+) -> Evaluation:
+    """Score a model on a split, against FER-2013's labels and, with votes, against people's.
+
+    Args:
+        logits: the model.
+        dataset: the split and, to find copies, the training split.
+        split: "train", "validation" or "test".
+        votes: float32 [n, 10] of the whole data set, see train.votes.counts.
 
     Raises:
         UserError: there is no such split in the data, or the model does not have seven outputs.
@@ -55,21 +66,27 @@ def evaluate(logits: Logits, dataset: Dataset, split: str) -> Evaluation:
     without = near = None
     train = dataset.select(dataset.splits == "train")
     if split != "train" and len(train):
-        without = _score_where(~has_twin(part, train), part, probabilities)
-        near = _score_where(~has_near_twin(part, train), part, probabilities)
+        without = _score_where(~has_twin(part, train), part.labels, probabilities)
+        near = _score_where(~has_near_twin(part, train), part.labels, probabilities)
+    people: list[dict[str, object] | None] = [None, None]
+    if votes is not None:
+        seen = [majority(votes[dataset.splits == split], first) for first in (False, True)]
+        people = [_score_where(labels >= 0, labels, probabilities) for labels in seen]
     return Evaluation(
         split=split,
         all=score(part.labels, probabilities),
         without_duplicates=without,
         without_near_duplicates=near,
+        people=people[0],
+        people_ties_to_first=people[1],
         reliability=reliability(part.labels, probabilities),
     )
 
 
 def _score_where(
-    kept: NDArray[np.bool_], part: Dataset, probabilities: NDArray[np.float32]
+    kept: NDArray[np.bool_], labels: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> dict[str, object] | None:
-    return score(part.labels[kept], probabilities[kept]) if kept.any() else None
+    return score(labels[kept], probabilities[kept]) if kept.any() else None
 
 
 def to_json(found: Evaluation) -> dict[str, object]:
@@ -79,6 +96,8 @@ def to_json(found: Evaluation) -> dict[str, object]:
         "all": found.all,
         "without_duplicates": found.without_duplicates,
         "without_near_duplicates": found.without_near_duplicates,
+        "people": found.people,
+        "people_ties_to_first": found.people_ties_to_first,
     }
 
 
@@ -88,6 +107,7 @@ def to_text(found: Evaluation) -> str:
         "all": found.all,
         "no copies": found.without_duplicates,
         "nor near": found.without_near_duplicates,
+        "people": found.people,
     }
     shown = {head: values for head, values in columns.items() if values is not None}
 
@@ -102,9 +122,11 @@ def to_text(found: Evaluation) -> str:
     lines += [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
     lines += [row("macro F1", "macro_f1"), row("calibration error", "ece")]
     lines += [row(f"recall {name}", "recall", name) for name in LABELS]
-    if len(shown) > 1:
+    if found.without_duplicates is not None:
         lines += ["", "no copies: without faces that stand byte for byte in the training split;"]
         lines += ["nor near: also without those that stand there nearly identical"]
+    if found.people is not None:
+        lines += ["people: against what most of ten people saw, where that is one of the seven"]
     return "\n".join(lines)
 
 

@@ -227,9 +227,7 @@ def _index() -> dict[str, list[int]]:
     with gzip.open(INDEX, "rt", encoding="ascii", newline="") as file:
         reader = csv.reader(file)
         next(reader)
-        return {
-            _base(name): [int(number) for number in numbers.split()] for name, numbers in reader
-        }
+        return {name.rsplit(".", 1)[0]: [int(n) for n in found.split()] for name, found in reader}
 
 
 def _means(table: NDArray[np.float32], wanted: list[list[int]]) -> NDArray[np.float32]:

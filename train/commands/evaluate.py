@@ -25,19 +25,27 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for metrics.json and the plots; else beside the model."),
     ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option(help="FER+'s fer2013new.csv: score against what people see, too."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw what it confuses."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from train import evaluate as evaluation
+    from train import votes as joined
     from train.dataset import load
 
     file = model / "model.keras" if model.is_dir() else model
     dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
+    voted = None if votes is None else joined.counts(votes, dataset)
     from train import predict
 
     network = predict.load_model(file)
-    found = evaluation.evaluate(lambda images: predict.logits(network, images), dataset, split)
+    found = evaluation.evaluate(
+        lambda images: predict.logits(network, images), dataset, split, voted
+    )
     document = {"model": str(file), "data": str(data), **evaluation.to_json(found)}
     folder = out or file.parent / f"evaluation-{split}"
     files = evaluation.write(folder, document, found, file.parent / "log.csv")
