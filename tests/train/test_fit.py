@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -81,11 +82,14 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     }
 
     # Another recipe must not go on from these weights, nor a second run write over the first.
-    for more, words in ((["--resume", "--rate", "0.5"], "another recipe"), ([], "--resume")):
-        refused = subprocess.run(command(data, run, *more), capture_output=True, text=True)
-        assert refused.returncode == 2
-        assert words in refused.stderr
-        assert "Traceback" not in refused.stderr
+    same = replace(BALANCED, **json.loads((run / "run.json").read_text())["recipe"])
+    same = replace(same, augmentation=BALANCED.augmentation)
+    with pytest.raises(UserError, match="another recipe"):
+        start(run, data, "balanced", "none", replace(same, rate=0.5), True)
+    with pytest.raises(UserError, match="give --resume"):
+        start(run, data, "balanced", "none", same, False)
+    # A finished run has nothing left to do, and says what it found.
+    assert start(run, data, "balanced", "none", same, True) == state["best"]
 
 
 def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -> None:
