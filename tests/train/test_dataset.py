@@ -82,14 +82,15 @@ def test_csv_with_bad_rows(tmp_path: Path) -> None:
         file.write("7,1 2 3,Training\n")  # there are seven emotions, 0 to 6
         file.write("-1,1 2 3,Training\n")
         file.write("0,1 2 300,Training\n")
+        file.write(f"0,{'7 ' * 2303}x,Training\n")
         file.write("0,1 2 3,Elsewhere\n")
         file.write("0\n")
         file.write("0,1 2 3,Training\n")
         file.write(f"0,{'9' * 200_000},Training\n")  # longer than the csv module allows
     data = load(path)
     assert len(data) == 21
-    assert len(data.problems) == 7
-    assert "not 48x48" in next(p.reason for p in data.problems if "row00026" in p.name)
+    assert len(data.problems) == 8
+    assert "not 48x48" in next(p.reason for p in data.problems if "row00027" in p.name)
 
 
 def test_csv_in_a_zip_and_with_other_columns(tmp_path: Path) -> None:
