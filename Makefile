@@ -10,6 +10,7 @@ DATA    ?=
 WEIGHTS ?= imagenet
 SUBSET  ?= balanced
 SEED    ?= 7
+VOTES   ?=
 RUN     ?= runs/$(SUBSET)
 OUT     ?= $(RUN)/mien.tflite
 ARGS    ?=
@@ -35,10 +36,10 @@ demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 
 	@$(BIN)/mien run edge/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
 	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
 
-train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= SEED= RUN=]
+train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= RUN= VOTES=]
 	@$(BIN)/mien-train fit "$(DATA)" --subset "$(SUBSET)" --weights "$(WEIGHTS)" --seed $(SEED) \
 	    --run "$(RUN)" --resume $(ARGS)
-	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)"
+	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)" $(if $(VOTES),--votes "$(VOTES)")
 	@echo "next: make convert RUN=$(RUN) DATA=$(DATA)"
 
 convert: need-data $(TRAIN) ## make a trained model int8, check and pack it: DATA= [RUN= OUT=]
