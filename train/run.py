@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from train import checkpoint, subset
-from train.dataset import Dataset, load
+from train.dataset import Dataset
 from train.errors import UserError
 from train.fit import Faces, fit
 from train.labels import LABELS
@@ -24,22 +24,23 @@ RECORD = "run.json"
 MANIFEST = "subset.csv"
 
 
-def start(run: Path, data: Path, chosen: str, weights: str, recipe: Recipe, resume: bool) -> dict:
-    """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``data`` into ``run``.
+def start(
+    run: Path, dataset: Dataset, chosen: str, weights: str, recipe: Recipe, resume: bool
+) -> dict:
+    """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
-    one and ``resume`` is not asked for, or where data or weights do not fit.
+    one and ``resume`` is not asked for, or where images or weights do not fit.
     """
     state = checkpoint.read(run)
     if state is not None and not resume:
         raise UserError(
             f"{run} holds a training run already: give --resume to go on with it, or another --run."
         )
-    dataset = load(data)
     validation = dataset.select(dataset.splits == "validation")
     if not len(validation):
         raise UserError(
-            f"{data} holds no PublicTest images to validate on: give the whole FER-2013 archive."
+            "the data holds no PublicTest images to validate on: give the whole FER-2013 archive."
         )
     indices = _choose(dataset, chosen, recipe.seed)
     try:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from train import checkpoint
+from train.dataset import load
 from train.errors import UserError
 from train.labels import LABELS
 from train.predict import load_model
@@ -85,11 +86,11 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     same = replace(BALANCED, **json.loads((run / "run.json").read_text())["recipe"])
     same = replace(same, augmentation=BALANCED.augmentation)
     with pytest.raises(UserError, match="another recipe"):
-        start(run, data, "balanced", "none", replace(same, rate=0.5), True)
+        start(run, load(data), "balanced", "none", replace(same, rate=0.5), True)
     with pytest.raises(UserError, match="give --resume"):
-        start(run, data, "balanced", "none", same, False)
+        start(run, load(data), "balanced", "none", same, False)
     # A finished run has nothing left to do, and says what it found.
-    assert start(run, data, "balanced", "none", same, True) == state["best"]
+    assert start(run, load(data), "balanced", "none", same, True) == state["best"]
 
 
 def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -> None:
@@ -97,5 +98,5 @@ def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -
     only.mkdir()
     (only / "train").symlink_to(data / "train")
     with pytest.raises(UserError, match="PublicTest"):
-        start(tmp_path / "run", only, "balanced", "none", BALANCED, False)
+        start(tmp_path / "run", load(only), "balanced", "none", BALANCED, False)
     assert not (tmp_path / "run").exists()

@@ -6,7 +6,6 @@ mien-train evaluate runs/balanced/model.keras fer2013.zip
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -32,14 +31,15 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw what it confuses."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from train import evaluate as evaluation
     from train import votes as joined
+    from train.backend import start_quietly
     from train.dataset import load
 
     file = model / "model.keras" if model.is_dir() else model
     dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
+    start_quietly()
     from train import predict
 
     network = predict.load_model(file)

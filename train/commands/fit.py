@@ -5,7 +5,6 @@ mien-train fit fer2013.zip --subset balanced --run runs/balanced
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -48,7 +47,11 @@ def fit(
 
     KERAS_BACKEND=jax trains on a GPU, or wherever JAX does.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from train.backend import start_quietly
+    from train.dataset import load
+
+    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    start_quietly()
     from train.run import start
 
     given = {"epochs": epochs, "head_epochs": head_epochs, "batch": batch, "rate": rate}
@@ -60,7 +63,7 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
-    best = start(run, data, subset, weights, recipe, resume)
+    best = start(run, dataset, subset, weights, recipe, resume)
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
