@@ -78,11 +78,12 @@ class Batches(keras.utils.PyDataset):
         return inputs, np.zeros((len(chosen), 1), "float32")
 
 
-def reestimate_statistics(network: keras.Model, inputs: np.ndarray, batch: int = 256) -> None:
+def reestimate_statistics(network: keras.Model, inputs: np.ndarray, batch: int = 64) -> None:
     """Set every BatchNorm's moving mean and variance to their plain average over ``inputs``.
 
     ``inputs`` float32 [n, s, s, 1]. An average of weights (Izmailov et al., "Averaging Weights
-    Leads to Wider Optima", 2018) has statistics that no training step has seen.
+    Leads to Wider Optima", 2018) has statistics that no training step has seen. Run eagerly, Keras
+    holds every layer's output until the end, 14 MB a face of 48 px: hence the small batch.
     """
     layers = [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
