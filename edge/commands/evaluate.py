@@ -45,12 +45,15 @@ def evaluate(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
+        str,
+        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the classifier.")] = 1,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
+    ] = 1,
 ) -> None:
     """Measure accuracy, recall and calibration on labelled faces.
 

@@ -43,10 +43,11 @@ class Read:
 
 def image(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Pictures: JPEG, PNG and others.")
+        list[Path], typer.Argument(metavar="FILE", help="Pictures: JPEG, PNG and others.")
     ],
     model: Annotated[
-        str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
+        str,
+        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
@@ -62,7 +63,9 @@ def image(
     cropped: Annotated[
         bool, typer.Option("--cropped", help="Take each picture as one face, already cut out.")
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the classifier.")] = 1,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
+    ] = 1,
 ) -> None:
     """Read the expression of every face in every picture.
 

@@ -16,7 +16,9 @@ LONG = 6  # entries from which a list is counted instead of shown
 def info(
     model: Annotated[
         str,
-        typer.Argument(metavar="[MODEL]", help="A .tflite file of mien's, or a shipped name."),
+        typer.Argument(
+            metavar="[MODEL]", help="A shipped model's name, or a .tflite of mien-convert."
+        ),
     ] = DEFAULT_MODEL,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print metadata.json as it stands in the file.")
