@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from train.dataset import SIDE, Dataset
+from train.dataset import Dataset
+from train.entries import SIDE
 
 # Correlation of the band-passed pixels from which two images count as one photograph. Judged by eye
 # on FER-2013: of 40 pairs between 0.80 and 0.82 five were two different people, of 20 between 0.82

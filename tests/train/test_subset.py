@@ -13,7 +13,15 @@ from small_fer import pack
 from train.dataset import Dataset, load
 from train.errors import UserError
 from train.labels import LABELS
-from train.subset import as_published, balanced, export, full, indices_of, read_manifest
+from train.subset import (
+    as_published,
+    balanced,
+    export,
+    full,
+    indices_of,
+    manifest_text,
+    read_manifest,
+)
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -162,5 +170,10 @@ def test_real(real: Dataset) -> None:
     data = real
     assert np.bincount(data.labels[balanced(data, 7)]).tolist() == [366] * 7
     assert np.bincount(data.labels[as_published(data, 7)]).tolist() == [436] * 7
+    # What seed 7 means, on any machine and with any version of NumPy.
+    text = manifest_text(data, balanced(data, 7), "balanced subset, honest: 2562 images, seed 7")
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "f2dc54efc9e120b83a227ed38f7611c381806d255e8ba2cb75e97538300938f8"
+    )
     honest = np.bincount(data.labels[full(data)]).tolist()
     assert honest == [3804, 366, 3842, 7057, 4845, 4693, 2563]
