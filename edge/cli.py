@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-import cv2
 import typer
 
 from edge.commands.evaluate import evaluate
@@ -13,6 +11,7 @@ from edge.commands.image import image
 from edge.commands.info import info
 from edge.commands.run import run
 from edge.errors import UserError
+from edge.quiet import hush
 
 app = typer.Typer(
     name="mien",
@@ -30,19 +29,9 @@ app.command("info")(info)
 
 def main() -> None:
     """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
-    _hush_opencv()
+    hush()
     try:
         app()
     except UserError as error:
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(2)
-
-
-def _hush_opencv() -> None:
-    """Keep OpenCV's warnings about bad files off stderr, where each gets a sentence of ours."""
-    if "OPENCV_LOG_LEVEL" in os.environ:
-        return
-    if hasattr(cv2, "setLogLevel"):  # until 4.10 at least; 4.14 has it elsewhere
-        cv2.setLogLevel(0)
-    else:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -9,8 +9,8 @@ import numpy as np
 
 from edge.errors import UserError
 from edge.outputs.beside import part_of, put
+from edge.quiet import hush
 from edge.sources.frame import Pixels
-from edge.sources.quiet import hush
 
 # MPEG-4 part 2: in every build of OpenCV, unlike H.264, and cheap enough for a Pi.
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}

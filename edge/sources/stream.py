@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from edge.errors import UserError
+from edge.sources.capture import open_capture
 from edge.sources.frame import Say, Shot, SourceLost, usable_fps
 from edge.sources.live import LiveSource, patiently
-from edge.sources.quiet import open_capture
 from edge.sources.video import VideoSource, frame_count
 
 SCHEMES = ("http", "https", "rtsp", "rtsps")

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from edge.errors import UserError
+from edge.quiet import hush
 from edge.sources import v4l2
 from edge.sources.frame import CameraMode, Pixels, Say, Shot, SourceLost, usable_fps
 from edge.sources.live import LiveSource, patiently
-from edge.sources.quiet import hush
 
 BAD_IN_A_ROW = 30  # pictures that cannot be decoded before the camera counts as lost
 PI_CAMERA_DRIVERS = ("unicam", "rp1-cfe")

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from edge.errors import UserError
+from edge.sources.capture import open_capture
 from edge.sources.frame import Frame, Say, usable_fps
-from edge.sources.quiet import open_capture
 
 WITHOUT_RATE = 25.0  # frames/s assumed where a file neither says its rate nor its frames' times
 
