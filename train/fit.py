@@ -44,6 +44,10 @@ class Faces:
     labels: np.ndarray  # int64 [n]
     targets: np.ndarray  # float32 [n, classes], rows sum to 1
 
+    def where(self, mask: np.ndarray) -> Faces:
+        """Those of a mask bool [n]."""
+        return Faces(self.images[mask], self.labels[mask], self.targets[mask])
+
 
 @dataclass(frozen=True)
 class Stage:

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from train import checkpoint, subset
+from train import checkpoint, subset, votes
 from train.dataset import Dataset
 from train.errors import UserError
 from train.fit import Faces, fit
@@ -25,10 +25,17 @@ MANIFEST = "subset.csv"
 
 
 def start(
-    run: Path, dataset: Dataset, chosen: str, weights: str, recipe: Recipe, resume: bool
+    run: Path,
+    dataset: Dataset,
+    chosen: str,
+    weights: str,
+    recipe: Recipe,
+    resume: bool,
+    voted: np.ndarray | None = None,
 ) -> dict:
     """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
+    With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
     one and ``resume`` is not asked for, or where images or weights do not fit.
     """
@@ -37,20 +44,15 @@ def start(
         raise UserError(
             f"{run} holds a training run already: give --resume to go on with it, or another --run."
         )
-    validation = dataset.select(dataset.splits == "validation")
-    if not len(validation):
+    validating = np.flatnonzero(dataset.splits == "validation")
+    if not len(validating):
         raise UserError(
             "the data holds no PublicTest images to validate on: give the whole FER-2013 archive."
         )
     indices = _choose(dataset, chosen, recipe.seed)
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        manifest = subset.write_manifest(run / MANIFEST, dataset, indices, f"{_kind(chosen)} set")
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {run} ({error.strerror}): choose another --run."
-        ) from error
+    manifest = subset.manifest_text(dataset, indices, f"{_kind(chosen)} set")
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
+    record["labels"] = "fer2013" if voted is None else "votes"
     if state is not None:
         _require_same(run, record)
     # The run's weights replace these; so a resumed run needs none, and no network.
@@ -64,9 +66,20 @@ def start(
         recipe.dropout,
         recipe.momentum,
     )
-    checkpoint.write_text(run / RECORD, json.dumps(record, indent=1) + "\n")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_text(run / MANIFEST, manifest)
+        checkpoint.write_text(run / RECORD, json.dumps(record, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {run} ({error.strerror}): choose another --run."
+        ) from error
     keras.utils.set_random_seed(recipe.seed)
-    state = fit(run, network, _faces(dataset.select(indices)), _faces(validation), recipe)
+    train, validation = (faces(dataset, part, voted) for part in (indices, validating))
+    decided = validation.labels >= 0
+    state = fit(
+        run, network, train.where(train.targets.any(axis=1)), validation.where(decided), recipe
+    )
     return dict(state["best"])
 
 
@@ -82,10 +95,16 @@ def _kind(chosen: str) -> str:
     return chosen if chosen in ("full", "balanced") else Path(chosen).name
 
 
-def _faces(dataset: Dataset) -> Faces:
-    """Faces whose target is their label."""
-    targets = np.eye(len(LABELS), dtype="float32")[dataset.labels]
-    return Faces(dataset.images, dataset.labels, targets)
+def faces(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> Faces:
+    """Faces whose target is their label, or the distribution of the votes for them.
+
+    By votes the label is the majority, -1 where that is a tie or none of the seven classes.
+    """
+    images, labels = dataset.images[indices], dataset.labels[indices]
+    if voted is None:
+        return Faces(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
+    chosen = voted[indices]
+    return Faces(images, votes.majority(chosen), votes.distribution(chosen))
 
 
 def _record(
@@ -109,8 +128,7 @@ def _record(
             )
         ),
         "seed": recipe.seed,
-        "labels": "fer2013",
-        "manifest_sha256": manifest,
+        "manifest_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
         "weights": file.name if file.is_file() else weights,
         "weights_sha256": (
             hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None

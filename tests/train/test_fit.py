@@ -21,7 +21,8 @@ from train.errors import UserError
 from train.labels import LABELS
 from train.predict import load_model
 from train.recipe import BALANCED
-from train.run import start
+from train.run import faces, start
+from train.votes import VOTE_COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -99,4 +100,26 @@ def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -
     (only / "train").symlink_to(data / "train")
     with pytest.raises(UserError, match="PublicTest"):
         start(tmp_path / "run", load(only), "balanced", "none", BALANCED, False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_by_votes_the_target_is_what_people_saw(data: Path) -> None:
+    dataset = load(data)
+    voted = np.zeros((len(dataset), len(VOTE_COLUMNS)), np.float32)
+    voted[0, VOTE_COLUMNS.index("happiness")] = 7
+    voted[0, VOTE_COLUMNS.index("sadness")] = 2
+    voted[0, VOTE_COLUMNS.index("fear")] = 1  # a slip
+    voted[1, VOTE_COLUMNS.index("contempt")] = 10
+    found = faces(dataset, np.array([0, 1]), voted)
+    np.testing.assert_allclose(found.targets[0], [0, 0, 0, 7 / 9, 0, 2 / 9, 0])
+    assert not found.targets[1].any()
+    assert found.labels.tolist() == [LABELS.index("happy"), -1]
+
+
+def test_votes_are_asked_for_with_their_file(data: Path, tmp_path: Path) -> None:
+    refused = subprocess.run(
+        command(data, tmp_path / "run", "--labels", "votes"), capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "--votes" in refused.stderr
     assert not (tmp_path / "run").exists()

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from train.errors import UserError
 from train.recipe import BALANCED, FULL
 
 
@@ -22,6 +23,12 @@ def fit(
     subset: Annotated[
         str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
     ] = "balanced",
+    labels: Annotated[
+        str, typer.Option(help="'fer2013', or 'votes': what people saw, as soft labels.")
+    ] = "fer2013",
+    votes: Annotated[
+        Path | None, typer.Option(help="FER+'s fer2013new.csv, for --labels votes.")
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="'imagenet' (fetched by Keras), a file of weights, or 'none'.")
     ] = "imagenet",
@@ -47,10 +54,17 @@ def fit(
 
     KERAS_BACKEND=jax trains on a GPU, or wherever JAX does.
     """
+    from train import votes as joined
     from train.backend import start_quietly
     from train.dataset import load
 
+    if labels not in ("fer2013", "votes") or (labels == "votes") != (votes is not None):
+        raise UserError(
+            "--labels is fer2013, or votes together with --votes fer2013new.csv of FER+: "
+            "give both or neither."
+        )
     dataset = load(data)  # before Keras, so that a wrong path is told at once
+    voted = None if votes is None else joined.counts(votes, dataset)
     start_quietly()
     from train.run import start
 
@@ -63,7 +77,9 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
-    best = start(run, dataset, subset, weights, recipe, resume)
+    if labels == "votes":
+        recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
+    best = start(run, dataset, subset, weights, recipe, resume, voted)
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
