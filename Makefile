@@ -10,8 +10,9 @@ DATA    ?=
 WEIGHTS ?= imagenet
 SUBSET  ?= balanced
 SEED    ?= 7
+LABELS  ?= fer2013
 VOTES   ?=
-RUN     ?= runs/$(SUBSET)
+RUN     ?= runs/$(SUBSET)$(if $(filter votes,$(LABELS)),-votes)
 OUT     ?= $(RUN)/mien.tflite
 ARGS    ?=
 
@@ -36,8 +37,9 @@ demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 
 	@$(BIN)/mien run edge/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
 	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
 
-train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= RUN= VOTES=]
+train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= LABELS= VOTES= RUN=]
 	@$(BIN)/mien-train fit "$(DATA)" --subset "$(SUBSET)" --weights "$(WEIGHTS)" --seed $(SEED) \
+	    --labels "$(LABELS)" $(if $(filter votes,$(LABELS)),--votes "$(VOTES)") \
 	    --run "$(RUN)" --resume $(ARGS)
 	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)" $(if $(VOTES),--votes "$(VOTES)")
 	@echo "next: make convert RUN=$(RUN) DATA=$(DATA)"
