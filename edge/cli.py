@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from edge.commands.bench import bench
 from edge.commands.evaluate import evaluate
 from edge.commands.image import image
 from edge.commands.info import info
@@ -25,6 +26,7 @@ app.command("image")(image)
 app.command("eval")(evaluate)
 app.command("run")(run)
 app.command("info")(info)
+app.command("bench")(bench)
 
 
 def main() -> None:

@@ -1,0 +1,97 @@
+"""Times of repeated work on one core, on the wall and of the CPU."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds of single runs, on the wall and of all threads of this process on the CPU.
+
+    On a machine that does other work too the wall's times hold that work; the CPU's do not.
+    """
+
+    wall: tuple[float, ...]
+    cpu: tuple[float, ...]
+
+    def summary(self) -> dict[str, object]:
+        """Return what stands in the JSON: n, and min, median, mean and p95 of both, in ms."""
+        return {"n": len(self.wall), "wall_ms": spread(self.wall), "cpu_ms": spread(self.cpu)}
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return min, median, mean and the 95th percentile (nearest rank)."""
+    ordered = sorted(values)
+    return {
+        "min": round(ordered[0], 4),
+        "median": round(statistics.median(ordered), 4),
+        "mean": round(statistics.fmean(ordered), 4),
+        "p95": round(ordered[max(0, -(-95 * len(ordered) // 100) - 1)], 4),
+    }
+
+
+class Stopwatch:
+    """Collects the times of runs one by one."""
+
+    def __init__(self) -> None:
+        self._wall: list[float] = []
+        self._cpu: list[float] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Time the block."""
+        cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+        yield
+        wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+        self._wall.append(wall / 1e6)
+        self._cpu.append(cpu / 1e6)
+
+    def times(self) -> Times:
+        """Return what was collected; raises ValueError where that is nothing."""
+        if not self._wall:
+            raise ValueError("nothing was timed")
+        return Times(tuple(self._wall), tuple(self._cpu))
+
+
+def measure(work: Callable[[], object], runs: int, warm_up: int = 3) -> Times:
+    """Run `work` some times for nothing, then `runs` times."""
+    watch = Stopwatch()
+    for _ in range(warm_up):
+        work()
+    for _ in range(runs):
+        with watch.running():
+            work()
+    return watch.times()
+
+
+@contextmanager
+def one_core() -> Iterator[int | None]:
+    """Keep this process on one core, its last, and OpenCV on one thread, for the block.
+
+    Gives the core's number, None where the system cannot pin (macOS, Windows). Threads and
+    processes started in the block stay on the core.
+    """
+    threads = cv2.getNumThreads()
+    cores = affinity()
+    cv2.setNumThreads(1)
+    try:
+        if cores:
+            os.sched_setaffinity(0, {max(cores)})
+        yield max(cores) if cores else None
+    finally:
+        if cores:
+            os.sched_setaffinity(0, cores)
+        cv2.setNumThreads(threads)
+
+
+def affinity() -> set[int]:
+    """Return the cores that this process may use; empty where the system does not say."""
+    return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()

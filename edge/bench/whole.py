@@ -1,0 +1,77 @@
+"""Times the whole pipeline on made scenes, and counts what it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge.bench.scenes import Scene
+from edge.bench.timing import Stopwatch
+from edge.crop import Box
+from edge.pipeline import Pipeline
+
+SIZES = ((320, 240), (640, 480), (1280, 720))  # px
+FACES = (1, 2, 5, 10)
+HIT = 0.3  # IoU of a box and a face from which the face is found
+
+
+@dataclass
+class Found:
+    """Counts faces that were found, and boxes that hold none."""
+
+    frames: int = 0
+    faces: int = 0
+    hits: int = 0
+    false_boxes: int = 0
+    frames_with_false_box: int = 0
+
+    def add(self, truth: Sequence[Box], boxes: Sequence[Box]) -> None:
+        """Count a frame; a box that lies on no face, or a second one on the same, is false."""
+        left = list(boxes)
+        for face in truth:
+            best = max(left, key=lambda box: iou(box, face), default=None)
+            if best is not None and iou(best, face) >= HIT:
+                left.remove(best)
+                self.hits += 1
+        self.frames += 1
+        self.faces += len(truth)
+        self.false_boxes += len(left)
+        self.frames_with_false_box += bool(left)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what stands in the JSON."""
+        return {
+            "recall": round(self.hits / self.faces, 4) if self.faces else None,
+            "false_boxes": self.false_boxes,
+            "frames_with_false_box": self.frames_with_false_box,
+        }
+
+
+def iou(a: Box, b: Box) -> float:
+    """Return intersection over union of two boxes."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (a[2] * a[3] + b[2] * b[3] - both)
+
+
+def time_pipeline(
+    build: Callable[[], Pipeline], faces: int, width: int, height: int, frames: int
+) -> dict[str, Any]:
+    """Run a new pipeline over a scene, gray frame in to result out, the first frame included.
+
+    The mean is what counts: a pipeline may look everywhere in some frames and nearby in most.
+    """
+    pipeline = build()
+    scene = Scene(faces, width, height)
+    watch, found = Stopwatch(), Found()
+    for index in range(frames):
+        frame = scene.frame(index)
+        with watch.running():
+            result = pipeline.process(frame)
+        found.add(scene.boxes(index), [face.box for face in result.faces])
+    size = {"faces": faces, "width": width, "height": height}
+    return {**size, **watch.times().summary(), **found.summary()}
