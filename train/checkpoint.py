@@ -7,14 +7,9 @@ from pathlib import Path
 
 import keras
 
+from train.files import write
+
 STATE = "state.json"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` beside ``path`` and rename it into place."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def save(run: Path, trainer: keras.Model, state: dict) -> None:
@@ -27,10 +22,11 @@ def save(run: Path, trainer: keras.Model, state: dict) -> None:
     beside = run / f".part-{name}"  # Keras insists on the ending
     trainer.save_weights(beside, overwrite=True)
     beside.replace(run / name)
-    write_text(run / STATE, json.dumps({**state, "weights": name}, indent=1))
-    for old in run.glob("state-*.weights.h5"):
-        if old.name != name:
-            old.unlink()
+    write(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode())
+    for pattern in ("state-*.weights.h5", ".part-*"):  # a killed process leaves the latter
+        for old in run.glob(pattern):
+            if old.name != name:
+                old.unlink()
 
 
 def read(run: Path) -> dict | None:

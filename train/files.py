@@ -19,6 +19,4 @@ def write(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror}; choose another place with --out."
-        ) from error
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another place.") from error

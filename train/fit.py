@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from train import checkpoint
 from train.batchnorm import plain
+from train.files import write
 from train.metrics import score
-from train.network import to_input
 from train.predict import logits, save_model
 from train.recipe import Recipe
 from train.trainer import Batches, Trainer, accuracy, reestimate_statistics, soft_cross_entropy
@@ -101,7 +101,7 @@ def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe
                 state["history"].append(row)
                 state |= {"stage": stage.name, "epoch": epoch + 1}
                 checkpoint.save(run, trainer, state)
-                checkpoint.write_text(run / "log.csv", log_text(state["history"]))
+                write(run / "log.csv", log_text(state["history"]).encode())
     return state
 
 
@@ -180,7 +180,7 @@ def _validate(
         if any(
             la.trainable for la in network.layers if isinstance(la, keras.layers.BatchNormalization)
         ):
-            reestimate_statistics(network, to_input(train.images[::every]))
+            reestimate_statistics(network, train.images[::every])
     z = logits(network, validation.images).astype("float64")
     z -= z.max(axis=1, keepdims=True)
     probabilities = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)

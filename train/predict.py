@@ -33,18 +33,20 @@ def load_model(path: str | Path) -> keras.Model:
     return model
 
 
-def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarray:
-    """Logits ``float32 [n, classes]`` of gray bytes ``uint8 [n, h, w]``.
+def inputs(model: keras.Model, images: np.ndarray):
+    """What ``model`` takes for gray bytes ``uint8 [n, h, w]``: float32 [n, s, s, 1] in [-1, 1].
 
     Faces of another size than the model's are resized with antialiasing by the backend.
     """
-    size = model.input_shape[1]
+    size, x = model.input_shape[1], to_input(images)
+    return x if x.shape[1] == size else keras.ops.image.resize(x, (size, size), antialias=True)
+
+
+def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarray:
+    """Logits ``float32 [n, classes]`` of gray bytes ``uint8 [n, h, w]``."""
     found = []
     for start in range(0, len(images), batch):
-        x = to_input(images[start : start + batch])
-        if x.shape[1] != size:
-            x = keras.ops.image.resize(x, (size, size), antialias=True)
-        found.append(model.predict_on_batch(x))
+        found.append(model.predict_on_batch(inputs(model, images[start : start + batch])))
     if not found:
         return np.zeros((0, model.output_shape[-1]), "float32")
     return np.concatenate(found).astype("float32")

@@ -15,6 +15,7 @@ import numpy as np
 from train import checkpoint, subset, votes
 from train.dataset import Dataset
 from train.errors import UserError
+from train.files import write
 from train.fit import Faces, fit
 from train.labels import LABELS
 from train.network import build
@@ -66,14 +67,8 @@ def start(
         recipe.dropout,
         recipe.momentum,
     )
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        checkpoint.write_text(run / MANIFEST, manifest)
-        checkpoint.write_text(run / RECORD, json.dumps(record, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {run} ({error.strerror}): choose another --run."
-        ) from error
+    write(run / MANIFEST, manifest.encode())
+    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode())
     keras.utils.set_random_seed(recipe.seed)
     train, validation = (faces(dataset, part, voted) for part in (indices, validating))
     decided = validation.labels >= 0

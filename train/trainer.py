@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from train.augment import Augment
+from train.predict import inputs
 from train.recipe import Recipe
 
 
@@ -78,20 +79,20 @@ class Batches(keras.utils.PyDataset):
         return inputs, np.zeros((len(chosen), 1), "float32")
 
 
-def reestimate_statistics(network: keras.Model, inputs: np.ndarray, batch: int = 64) -> None:
-    """Set every BatchNorm's moving mean and variance to their plain average over ``inputs``.
+def reestimate_statistics(network: keras.Model, images: np.ndarray, batch: int = 64) -> None:
+    """Set every BatchNorm's moving mean and variance to their plain average over ``images``.
 
-    ``inputs`` float32 [n, s, s, 1]. An average of weights (Izmailov et al., "Averaging Weights
-    Leads to Wider Optima", 2018) has statistics that no training step has seen. Run eagerly, Keras
-    holds every layer's output until the end, 14 MB a face of 48 px: hence the small batch.
+    ``images`` are gray bytes, uint8 [n, h, w]. An average of weights (Izmailov et al., "Averaging
+    Weights Leads to Wider Optima", 2018) has statistics that no training step has seen. Run
+    eagerly, Keras holds every layer's output to the end, 14 MB a face of 48 px: a small batch.
     """
     layers = [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
     try:
-        for step, start in enumerate(range(0, len(inputs) - batch // 2, batch)):
+        for step, start in enumerate(range(0, len(images) - batch // 2, batch)):
             for layer in layers:
                 layer.momentum = step / (step + 1.0)
-            network(inputs[start : start + batch], training=True)
+            network(inputs(network, images[start : start + batch]), training=True)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
