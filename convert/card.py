@@ -49,7 +49,8 @@ def commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
         shown = value.name if isinstance(value, Path) and value.is_absolute() else str(value)
         if parameter.param_type_name == "option":
             words.append(parameter.opts[0])
-        words.append(shown)
+        if not isinstance(value, bool):  # a flag is said by its name
+            words.append(shown)
     trained = training.get("command")
     first = [trained if isinstance(trained, str) else shlex.join(trained)] if trained else []
     return [*first, shlex.join(words)]
@@ -78,7 +79,8 @@ def card(metadata: Metadata, columns: list[Column], commands: list[str]) -> str:
         "```sh\n" + "\n".join(commands) + "\n```",
         "## Measured",
         f"On {measured['n']} faces, split {measured['split']}, truth: FER-2013's own labels. "
-        "`float` is the Keras model, `int8` this file read by the device's own code.",
+        "`float` is the Keras model, `int8` this file read by the device's own code."
+        + _people(measured),
         _measures(metadata),
         f"int8 sees the same expression as float in {_percent(measured['agreement'])} of the "
         f"faces; mean KL divergence {measured['mean_kl']:.4f} nats.",
@@ -133,11 +135,25 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _people(measured: dict[str, Any]) -> str:
+    if "people" not in measured:
+        return ""
+    judge = "people" if measured["judged_by"] == "votes" else "FER-2013's labels"
+    return (
+        f" `people` is the majority of ten people's votes (FER+) on the {measured['people']['n']} "
+        f"faces where there is one of the seven. The temperature and the threshold were fitted to "
+        f"{judge}."
+    )
+
+
 def _measures(metadata: Metadata) -> str:
     measured = metadata.metrics
     groups = [("", measured)]
-    if "without_duplicates" in measured:
-        groups.append((", no copies", measured["without_duplicates"]))
+    groups += [
+        (title, measured[key])
+        for title, key in ((", no copies", "without_duplicates"), (", people", "people"))
+        if key in measured
+    ]
     scores = [
         (f"{kind}{suffix}", group[kind]) for suffix, group in groups for kind in ("float", "int8")
     ]

@@ -13,13 +13,20 @@ from convert import calibration as calibrating
 from convert import describe
 from convert.card import card, commands
 from convert.compare import class_losses, refusals
-from convert.converter import converter
-from convert.table import comparison
-from convert.validate import check_input_range, network_faces, read_all, validation_faces
+from convert.converter import Converted, Converter, Faces, converter
+from convert.table import comparison, layer_table
+from convert.validate import (
+    check_input_range,
+    network_faces,
+    people_labels,
+    read_all,
+    validation_faces,
+)
 from convert.worker import STEPS
 from convert.write import card_path, check_writable, write
 from edge.errors import UserError as EdgeError
 from edge.modelfile import pack
+from train.copies import has_twin
 from train.dataset import load
 from train.errors import UserError as TrainError
 
@@ -62,8 +69,20 @@ def convert(
     margin: float = typer.Option(
         0.1, min=-0.25, max=1, help="Margin on each side of a detector's box, in box sides."
     ),
+    votes: Path | None = typer.Option(
+        None, help="FER+'s fer2013new.csv: measure against what people see, too."
+    ),
+    labels: str | None = typer.Option(
+        None,
+        metavar="fer2013|votes",
+        help="Truth by which int8 is judged and confidence is fitted; by default what the model "
+        "was trained on, if --votes is there.",
+    ),
     limit: int | None = typer.Option(
         None, min=7, help="Measure on about so many validation faces only: for tests."
+    ),
+    explain: bool = typer.Option(
+        False, "--explain", help="Show the layers that lose most in int8; takes minutes."
     ),
 ) -> None:
     """Convert a Keras model to a full int8 model file, measured by the device's own classifier.
@@ -72,6 +91,7 @@ def convert(
     than --max-drop or --max-recall-drop, the exit status is 3 and nothing is written.
     """
     check_writable(out)
+    judge = judging(labels, votes, model)
     with converter(model) as process:
         dataset = load(data)
         blank = describe.blank(name or out.stem, model_version, process.input_size, margin)
@@ -82,48 +102,34 @@ def convert(
         )
         ranged = network_faces(chosen, blank)
         validation = validation_faces(dataset, limit, seed)
+        people = None if votes is None else people_labels(votes, validation)
         faces = network_faces(validation.images, blank)
-        with tqdm(total=len(STEPS), desc="converting", disable=None, leave=False) as bar:
-
-            def done(step: str) -> None:
-                bar.set_postfix_str(step)
-                bar.update()
-
-            converted = process.convert(ranged, faces, done)
+        converted = run(process, ranged, faces, explain)
     check_input_range(converted.variants["int8"])
-    reading = read_all(converted, faces, validation.labels, blank)
+    truth = people if judge == "votes" and people is not None else validation.labels
+    reading = read_all(converted, faces, truth, blank)
 
-    losses = class_losses(
-        validation.labels, reading.float_logits, reading.int8_logits, blank.labels
-    )
-    print(f"{len(validation)} validation faces, {len(ranged)} calibration faces")
-    print(comparison(reading.columns, losses, blank.labels))
-    reasons = refusals(
-        validation.labels,
-        reading.float_logits,
-        reading.int8_logits,
-        blank.labels,
-        max_drop,
-        max_recall_drop,
-    )
+    known = reading.known
+    pair = reading.truth[known], reading.float_logits[known], reading.int8_logits[known]
+    print(f"{known.sum()} validation faces, truth: {judge}; {len(ranged)} calibration faces")
+    print(comparison(reading.columns, class_losses(*pair, blank.labels), blank.labels))
+    if converted.layers:
+        print("\n" + layer_table(converted.layers))
+    reasons = refusals(*pair, blank.labels, max_drop, max_recall_drop)
     if reasons:
-        older = f" The older {out} was left as it was." if out.exists() else ""
-        print(
-            f"mien-convert: refused: {'; '.join(reasons)}. Nothing was written.{older}",
-            file=sys.stderr,
-        )
-        raise typer.Exit(REFUSED)
+        raise refusal(reasons, out)
 
     training = describe.training(model, converted) | {
         "calibration_faces": len(ranged),
         "calibration_source": calibration_faces.name if calibration_faces else "balanced",
         "calibration_seed": seed,
     }
+    copied = has_twin(validation, dataset.select(dataset.splits == "train"))
     metadata = replace(
         blank,
         temperature=reading.temperature,
         threshold=describe.threshold(reading, coverage),
-        metrics=describe.metrics(reading, validation, describe.copies(validation, dataset)),
+        metrics=describe.metrics(reading, validation, copied, people),
         training=training,
         licences=describe.licences(training),
     )
@@ -134,6 +140,50 @@ def convert(
         lambda final: card(final, reading.columns, lines),
     )
     print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB) and {card_path(out)}")
+
+
+def refusal(reasons: list[str], out: Path) -> typer.Exit:
+    """Say why the model is not shipped; return what ends the program with status 3.
+
+    An older file at the output was accepted in its time and stays.
+    """
+    older = f" The older {out} was left as it was." if out.exists() else ""
+    print(
+        f"mien-convert: refused: {'; '.join(reasons)}. Nothing was written.{older}",
+        file=sys.stderr,
+    )
+    return typer.Exit(REFUSED)
+
+
+def judging(labels: str | None, votes: Path | None, model: Path) -> str:
+    """Return "fer2013" or "votes", the truth that int8 is judged by; says so where it must guess.
+
+    Raises UserError for another word, or for votes without their file.
+    """
+    trained = describe.read_run(model.parent / "run.json").get("labels", "fer2013")
+    if labels not in (None, "fer2013", "votes"):
+        raise EdgeError(f"--labels {labels} is not known; it takes fer2013 or votes.")
+    if labels == "votes" and votes is None:
+        raise EdgeError("--labels votes needs --votes with FER+'s fer2013new.csv.")
+    if labels is None and trained == "votes" and votes is None:
+        print(
+            "mien-convert: the model was trained on people's votes and is judged by FER-2013's "
+            "labels, for --votes is missing",
+            file=sys.stderr,
+        )
+    return labels or ("votes" if trained == "votes" and votes else "fer2013")
+
+
+def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> Converted:
+    """Let the converter's process work and show how far it is."""
+    with tqdm(total=len(STEPS), desc="converting", disable=None, leave=False) as bar:
+
+        def done(step: str, repeats: int) -> None:
+            bar.total = len(STEPS) + repeats
+            bar.set_postfix_str(step)
+            bar.update()
+
+        return process.convert(calibration, faces, explain, done)
 
 
 def main() -> None:

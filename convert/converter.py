@@ -10,12 +10,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from convert.explain import LayerError
 from edge.errors import UserError
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
@@ -30,27 +32,40 @@ class Converted:
     parameters: int  # weights of the network
     architecture: str  # the Keras model's name
     versions: dict[str, str]  # of tensorflow and keras
+    layers: list[LayerError]  # the costliest in int8 first; empty where not asked for
 
 
 class Converter:
-    """A running process that has read the model and waits for faces."""
+    """A running process that reads the model and then waits for faces."""
 
     def __init__(self, process: subprocess.Popen[str], log: IO[str], folder: Path) -> None:
         self._process, self._log, self._folder = process, log, folder
-        self.input_size: int = self._answer()["size"]  # px
 
-    def convert(self, calibration: Faces, faces: Faces, done: Callable[[str], None]) -> Converted:
-        """Calibrate on one set of faces, read the other; `done` is told the name of every step.
+    @cached_property
+    def input_size(self) -> int:
+        """The side of the network's input, px; waits until the process has read the model.
+
+        Raises UserError where it is no Keras model or one of another form.
+        """
+        return int(self._answer()["size"])
+
+    def convert(
+        self, calibration: Faces, faces: Faces, explain: bool, done: Callable[[str, int], None]
+    ) -> Converted:
+        """Calibrate on one set of faces, read the other; `explain` finds the costliest layers.
+
+        `done` is told the name of every step and, of those that repeat, how many there will be.
 
         Raises UserError where the model or the conversion fails.
         """
+        assert self.input_size == faces.shape[1]
         np.save(self._folder / "calibration.npy", calibration)
         np.save(self._folder / "faces.npy", faces)
         assert self._process.stdin
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(json.dumps({"explain": explain}) + "\n")
         self._process.stdin.close()
         while "done" in (answer := self._answer()):
-            done(answer["done"])
+            done(answer["done"], answer.get("of", 0))
         self._process.wait()
         return Converted(
             logits=np.load(self._folder / "logits.npy"),
@@ -58,6 +73,7 @@ class Converter:
             parameters=answer["parameters"],
             architecture=answer["architecture"],
             versions=answer["versions"],
+            layers=[LayerError(**layer) for layer in answer.get("layers", [])],
         )
 
     def _answer(self) -> dict[str, Any]:
@@ -82,7 +98,7 @@ class Converter:
 def converter(model: Path) -> Iterator[Converter]:
     """Start the process for a model.keras; it ends with the block, whatever happens in it.
 
-    Raises UserError where the file is missing or no Keras model.
+    Raises UserError where the file is missing or cannot be a Keras model.
     """
     if model.is_dir():
         raise UserError(f"{model} is a folder; name the model.keras in it.")

@@ -66,37 +66,44 @@ def creation_time() -> str:
         ) from error
 
 
-def metrics(reading: Reading, validation: Dataset, copied: npt.NDArray[np.bool_]) -> dict[str, Any]:
+def metrics(
+    reading: Reading,
+    validation: Dataset,
+    copied: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.int64] | None,
+) -> dict[str, Any]:
     """Return the measures of the float and the int8 model, fractions, on the validation faces.
 
-    `copied` (bool [n]) marks the faces with a byte-identical twin in training. Both ECEs are those
-    of the packed temperature, as the device applies it.
+    The first ones are against FER-2013's labels, as `mien eval` measures; with `people` (int64 [n],
+    -1 where they did not agree) those against what people see follow. `copied` (bool [n]) marks the
+    faces with a byte-identical twin in training. ECEs are those of the packed temperature, as the
+    device applies it.
     """
-    labels = validation.labels
-    original = ~copied
 
-    def measure(which: Any) -> dict[str, Any]:
-        return {
-            kind: _rounded(
-                score(labels[which], softmax(logits[which], reading.temperature), LABELS)
-            )
-            for kind, logits in (("float", reading.float_logits), ("int8", reading.int8_logits))
-        }
+    def measure(truth: npt.NDArray[np.int64], which: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        found: dict[str, Any] = {"n": int(which.sum())}
+        for kind, logits in (("float", reading.float_logits), ("int8", reading.int8_logits)):
+            probabilities = softmax(logits[which], reading.temperature)
+            found[kind] = _rounded(score(truth[which], probabilities, LABELS))
+        return found
 
-    int8 = reading.columns[-1]
-    every = np.ones(len(labels), bool)
+    int8, known = reading.columns[-1], reading.known
     found: dict[str, Any] = {"split": "validation (PublicTest)", "labels": "fer2013"}
-    found["n"] = len(labels)
-    found |= measure(every)
-    if original.any():
-        found["without_duplicates"] = {"n": int(original.sum())} | measure(original)
-    found["agreement"] = round(int8.agreement, 6)
-    found["mean_kl"] = round(int8.mean_kl, 6)
-    found["risk_coverage"] = [
-        {key: round(value, 6) for key, value in row.items()}
-        for row in risk_coverage(softmax(reading.int8_logits, reading.temperature), labels)
-    ]
-    return found
+    found |= measure(validation.labels, np.ones(len(validation), bool))
+    if not copied.all():
+        found["without_duplicates"] = measure(validation.labels, ~copied)
+    if people is not None:
+        found["people"] = measure(people, people >= 0)
+    curve = risk_coverage(
+        softmax(reading.int8_logits[known], reading.temperature), reading.truth[known]
+    )
+    judged_by_people = people is not None and np.array_equal(people, reading.truth)
+    return found | {
+        "judged_by": "votes" if judged_by_people else "fer2013",
+        "agreement": round(int8.agreement, 6),
+        "mean_kl": round(int8.mean_kl, 6),
+        "risk_coverage": [{key: round(v, 6) for key, v in row.items()} for row in curve],
+    }
 
 
 def _rounded(scores: dict[str, Any]) -> dict[str, Any]:
@@ -110,12 +117,6 @@ def _rounded(scores: dict[str, Any]) -> dict[str, Any]:
         for key in MEASURES
         if key in scores
     }
-
-
-def copies(validation: Dataset, data: Dataset) -> npt.NDArray[np.bool_]:
-    """Return, bool [n], which validation faces stand byte for byte in the training split."""
-    training_split = set(np.asarray(data.sha256)[data.splits == "train"])
-    return np.array([digest in training_split for digest in validation.sha256], bool)
 
 
 def training(model: Path, converted: Converted) -> dict[str, Any]:
@@ -189,4 +190,5 @@ def _recipe(run: dict[str, Any], key: str) -> Any:
 
 def threshold(reading: Reading, coverage: float) -> float:
     """Return the confidence under which the device says "uncertain"."""
-    return threshold_at(softmax(reading.int8_logits, reading.temperature), coverage)
+    logits = reading.int8_logits[reading.known]
+    return threshold_at(softmax(logits, reading.temperature), coverage)

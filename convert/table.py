@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convert.compare import SIGNIFICANCE, Loss
+from convert.explain import LayerError
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,35 @@ def comparison(columns: list[Column], losses: list[Loss], labels: tuple[str, ...
     rows.append(["mean KL, nats", *(f"{column.mean_kl:.4f}" for column in columns), ""])
     rows.append(["size, kB", *(f"{column.size / 1000:.0f}" for column in columns), ""])
     rows.append(["ms per face", *(f"{column.milliseconds:.2f}" for column in columns), ""])
+    return _aligned(rows)
+
+
+def layer_table(layers: list[LayerError], most: int = 12) -> str:
+    """Return the layers that lose most in int8 as text, the costliest first."""
+    rows = [["costliest layers in int8", "KL gained if float", "noise", "largest shift"]]
+    rows += [
+        [
+            layer.name,
+            f"{layer.gain:+.5f}",
+            f"{100 * layer.noise:.1f} %",
+            f"{100 * layer.shift:.1f} %",
+        ]
+        for layer in layers[:most]
+    ]
+    return (
+        _aligned(rows)
+        + "\nnoise: RMS error of the layer's output over its RMS; largest shift: the mean error of "
+        "its worst channel over the same"
+    )
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    """Lay out rows of one length: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
+    return "\n".join(
         "  ".join(
             cell.ljust(width) if i == 0 else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
-    ]
-    return "\n".join(lines)
+    )

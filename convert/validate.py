@@ -18,7 +18,8 @@ from convert.compare import agreement, mean_kl
 from convert.confidence import fit_temperature
 from convert.converter import Converted
 from convert.table import Column
-from convert.variants import float_variant_logits, interpreter, milliseconds_per_face
+from convert.variants import interpreter, milliseconds_per_face
+from convert.variants import logits as variant_logits
 from edge.classifier import Classifier
 from edge.crop import face_input
 from edge.errors import UserError
@@ -26,8 +27,12 @@ from edge.metrics import score
 from edge.modelfile import Metadata, load_model, pack
 from edge.reading import softmax
 from train.dataset import Dataset
+from train.votes import counts, majority
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
+
+
+Labels = npt.NDArray[np.int64]  # [n], index into LABELS; -1 where the truth is not known
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,14 @@ class Reading:
 
     float_logits: npt.NDArray[np.float32]  # [n, 7], Keras
     int8_logits: npt.NDArray[np.float32]  # [n, 7], edge.Classifier
-    temperature: float  # fitted on int8_logits
-    columns: list[Column]  # float32, float16, dynamic, int8
+    truth: Labels  # by which int8 is judged
+    temperature: float  # fitted on int8_logits and truth
+    columns: list[Column]  # float32, float16, dynamic, int8, against truth
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which faces have a truth, bool [n]."""
+        return self.truth >= 0
 
 
 def validation_faces(data: Dataset, limit: int | None, seed: int) -> Dataset:
@@ -89,21 +100,28 @@ def device_logits(int8: bytes, faces: Faces, metadata: Metadata) -> npt.NDArray[
     return np.concatenate([classifier.logits(part) for part in bar])
 
 
-def read_all(
-    converted: Converted, faces: Faces, labels: npt.NDArray[np.int64], metadata: Metadata
-) -> Reading:
+def people_labels(votes: Path, validation: Dataset) -> Labels:
+    """Return what most of ten people saw in each face, by FER+'s votes; -1 for a tie or another.
+
+    Raises UserError (of train) where the file has no such votes.
+    """
+    return np.asarray(majority(counts(votes, validation)), np.int64)
+
+
+def read_all(converted: Converted, faces: Faces, truth: Labels, metadata: Metadata) -> Reading:
     """Run all variants on the faces and measure each; Keras' own logits stand for float32."""
+    known = truth >= 0
     int8_logits = device_logits(converted.variants["int8"], faces, metadata)
-    temperature = fit_temperature(int8_logits, labels)
+    temperature = fit_temperature(int8_logits[known], truth[known])
     logits = {"float32": converted.logits, "int8": int8_logits}
     with tqdm(total=2 * len(faces), disable=None, leave=False) as bar:
         for kind in ("float16", "dynamic"):
             bar.set_description(kind)
-            logits[kind] = float_variant_logits(converted.variants[kind], faces, bar.update)
+            logits[kind] = variant_logits(converted.variants[kind], faces, bar.update)
     columns = [
         Column(
             name=kind,
-            score=score(labels, softmax(logits[kind], temperature), metadata.labels),
+            score=score(truth[known], softmax(logits[kind][known], temperature), metadata.labels),
             agreement=agreement(converted.logits, logits[kind]),
             mean_kl=mean_kl(converted.logits, logits[kind]),
             size=len(converted.variants[kind]),
@@ -111,4 +129,4 @@ def read_all(
         )
         for kind in ("float32", "float16", "dynamic", "int8")
     ]
-    return Reading(converted.logits, int8_logits, temperature, columns)
+    return Reading(converted.logits, int8_logits, truth, temperature, columns)

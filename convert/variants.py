@@ -46,22 +46,31 @@ def interpreter(flatbuffer: bytes, **options: Any) -> Any:
     return runner
 
 
-def float_variant_logits(
-    flatbuffer: bytes, faces: Faces, done: Callable[[int], None]
+def logits(
+    flatbuffer: bytes, faces: Faces, done: Callable[[int], object] = lambda count: None
 ) -> npt.NDArray[np.float32]:
-    """Return logits, float32 [n, 7], of a variant with float input; `done` counts the faces."""
+    """Return logits, float32 [n, 7], of a variant with float or uint8 input.
+
+    `done` is told how many more faces have been read.
+    """
     runner = interpreter(flatbuffer)
-    source, target = (
-        runner.get_input_details()[0]["index"],
-        runner.get_output_details()[0]["index"],
-    )
-    logits = []
+    source, target = runner.get_input_details()[0], runner.get_output_details()[0]
+    scale, zero_point = target["quantization"]
+    rows = []
     for face in faces:
-        runner.set_tensor(source, to_input(face[np.newaxis]))
+        set_face(runner, source, face)
         runner.invoke()
-        logits.append(runner.get_tensor(target)[0])
+        row = runner.get_tensor(target["index"])[0].astype(np.float32)
+        rows.append((row - zero_point) * scale if scale else row)
         done(1)
-    return np.asarray(logits, np.float32)
+    return np.asarray(rows, np.float32)
+
+
+def set_face(runner: Any, source: dict[str, Any], face: Faces) -> None:
+    """Give an interpreter one face, uint8 [S, S], in the type that its input has."""
+    bytes_in = source["dtype"] == np.uint8
+    given = face[np.newaxis, ..., np.newaxis] if bytes_in else to_input(face[np.newaxis])
+    runner.set_tensor(source["index"], given)
 
 
 def milliseconds_per_face(flatbuffer: bytes) -> float:

@@ -1,9 +1,10 @@
 """The converter's own process: TFLiteConverter leaks memory, so it lives and dies in here.
 
 Started by convert/converter.py as `python -m convert.worker MODEL FOLDER`; talks in lines of JSON:
-it writes {"size": S}, waits for a line, reads FOLDER/calibration.npy and FOLDER/faces.npy (uint8
-[n, S, S]), writes {"done": step} after every step and at last {"versions": ..., ...}. What a user
-can put right is {"error": sentence}. Everything that TensorFlow prints goes to stderr.
+it writes {"size": S}, waits for {"explain": bool}, reads FOLDER/calibration.npy and
+FOLDER/faces.npy (uint8 [n, S, S]), writes {"done": step} after every step and at last
+{"versions": ..., ...}. What a user can put right is {"error": sentence}.
+Everything that TensorFlow prints goes to stderr.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
+from convert.explain import FACES, layer_errors
 from convert.quantise import to_int8
 from edge.errors import UserError
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 STEPS = ("export", "float", *VARIANTS)  # what is announced as done, in this order
 CLASSES = 7
+
+Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 
 def main() -> int:
@@ -49,7 +54,8 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     model = load(path)
     size = input_size(model, path)
     _say(answers, size=size)
-    if not sys.stdin.readline():  # the other side has gone
+    order = sys.stdin.readline()
+    if not order:  # the other side has gone
         return
     calibration = np.load(folder / "calibration.npy")
     faces = np.load(folder / "faces.npy")
@@ -69,15 +75,32 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
         (folder / f"{kind}.tflite").write_bytes(flatbuffer)
         _say(answers, done=kind)
 
+    found = {}
+    if json.loads(order)["explain"]:
+        found["layers"] = explain(folder, calibration, faces, answers)
+
     import keras
     import tensorflow as tf
 
     _say(
         answers,
+        **found,
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
         parameters=int(model.count_params()),
         architecture=str(model.name),
     )
+
+
+def explain(
+    folder: Path, calibration: Faces, faces: Faces, answers: TextIO
+) -> list[dict[str, Any]]:
+    """Return convert.explain.layer_errors as dicts, measured on some of the faces."""
+    some = faces[:: -(-len(faces) // FACES)]
+    float32, int8 = ((folder / f"{kind}.tflite").read_bytes() for kind in ("float32", "int8"))
+    errors = layer_errors(
+        float32, int8, calibration, some, lambda name, count: _say(answers, done=name, of=count)
+    )
+    return [asdict(error) for error in errors]
 
 
 def load(path: Path) -> Any:
@@ -130,14 +153,14 @@ def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
         )
 
 
-def to_input(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def to_input(faces: Faces) -> npt.NDArray[np.float32]:
     """Scale bytes [n, S, S] to the network's float32 [n, S, S, 1] in [-1, 1]."""
     from train.network import to_input as scaled
 
     return np.asarray(scaled(faces), np.float32)
 
 
-def float_logits(model: Any, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def float_logits(model: Any, faces: Faces) -> npt.NDArray[np.float32]:
     """Return the Keras model's logits, float32 [n, 7], of faces uint8 [n, S, S]."""
     parts = [
         np.asarray(model.predict_on_batch(to_input(faces[start : start + 64])))

@@ -1,0 +1,60 @@
+"""Which faces the converter calibrates on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from convert.calibration import MINIMUM, balanced_faces, read_faces
+from edge.errors import UserError
+from train.dataset import Dataset, digest, load
+
+
+def test_equally_many_distinct_training_faces_of_each_class(small_data: Path) -> None:
+    data = load(small_data)
+    faces = balanced_faces(data, 500, seed=7)
+    label_of = {s: int(k) for s, k in zip(data.sha256, data.labels, strict=True)}
+    digests = [digest(face) for face in faces]
+    assert np.bincount([label_of[d] for d in digests]).tolist() == [72] * 7
+    assert len(set(digests)) == len(faces) >= 500
+    elsewhere = {s for s, split in zip(data.sha256, data.splits, strict=True) if split != "train"}
+    assert not elsewhere & set(digests)
+    assert (balanced_faces(data, 500, seed=7) == faces).all()
+
+
+def test_too_few_training_faces(small_data: Path) -> None:
+    data = load(small_data)
+    few: Dataset = data.select(np.arange(0, len(data), 2))
+    with pytest.raises(UserError, match="calibration needs 500 training faces"):
+        balanced_faces(few, 700, seed=7)
+
+
+def test_faces_of_the_users_own(tmp_path: Path) -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (MINIMUM, 20, 20), np.uint8)
+    np.save(tmp_path / "faces.npy", faces)
+    assert (read_faces(tmp_path / "faces.npy") == faces).all()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, face in enumerate(faces):
+        cv2.imwrite(str(folder / f"{number:04d}.png"), face)
+    (folder / "notes.txt").write_text("no picture")
+    assert (read_faces(folder) == faces).all()
+
+
+@pytest.mark.parametrize("content", ["missing", "text", "few", "float", "flat"])
+def test_faces_that_cannot_calibrate(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "faces.npy"
+    if content == "text":
+        path.write_text("no array")
+    elif content != "missing":
+        array = {
+            "few": np.zeros((MINIMUM - 1, 8, 8), np.uint8),
+            "float": np.zeros((MINIMUM, 8, 8), np.float32),
+            "flat": np.zeros((MINIMUM, 64), np.uint8),
+        }[content]
+        np.save(path, array)
+    with pytest.raises(UserError, match=r"calibration"):
+        read_faces(path)

@@ -1,0 +1,138 @@
+"""What a user can get wrong: one sentence, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convert.cli import judging, refusal
+from convert.worker import input_size, load, refuse_probabilities
+from edge.errors import UserError
+
+Run = Callable[..., tuple[int, str, str]]
+keras = pytest.importorskip("keras")
+
+
+def is_sentence(stderr: str) -> bool:
+    lines = stderr.strip().splitlines()
+    return len(lines) == 1 and lines[0].startswith("mien-convert: ") and lines[0].endswith(".")
+
+
+@pytest.mark.parametrize("content", [None, "folder", b"", b"this is no model"])
+def test_a_model_that_is_none(
+    content: bytes | str | None, small_data: Path, tmp_path: Path, mien_convert: Run
+) -> None:
+    model = tmp_path / "model.keras"
+    if content == "folder":
+        model.mkdir()
+    elif isinstance(content, bytes):
+        model.write_bytes(content)
+    code, _, stderr = mien_convert(model, small_data, "--out", tmp_path / "x.tflite")
+    assert code == 2
+    assert is_sentence(stderr)
+    assert not (tmp_path / "x.tflite").exists()
+
+
+def test_a_wrong_data_path(small_model: Path, tmp_path: Path, mien_convert: Run) -> None:
+    code, _, stderr = mien_convert(
+        small_model, tmp_path / "none.zip", "--out", tmp_path / "x.tflite"
+    )
+    assert code == 2
+    assert is_sentence(stderr)
+
+
+@pytest.mark.parametrize("name", ["x.bin", "folder.tflite", "file/x.tflite"])
+def test_an_output_that_cannot_be(
+    name: str, small_model: Path, small_data: Path, tmp_path: Path, mien_convert: Run
+) -> None:
+    (tmp_path / "folder.tflite").mkdir()
+    (tmp_path / "file").write_text("")
+    code, _, stderr = mien_convert(small_model, small_data, "--out", tmp_path / name)
+    assert code == 2
+    assert is_sentence(stderr)
+
+
+def test_a_damaged_keras_file_is_told_by_the_converters_process(
+    small_model: Path, small_data: Path, tmp_path: Path, mien_convert: Run
+) -> None:
+    model = tmp_path / "model.keras"
+    with zipfile.ZipFile(small_model) as whole, zipfile.ZipFile(model, "w") as part:
+        part.writestr("metadata.json", whole.read("metadata.json"))
+    code, _, stderr = mien_convert(model, small_data, "--out", tmp_path / "x.tflite")
+    assert code == 2
+    assert is_sentence(stderr)
+    assert "cannot be read as a Keras model" in stderr
+
+
+def test_a_keras_file_cut_short(small_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    with zipfile.ZipFile(small_model) as whole, zipfile.ZipFile(model, "w") as part:
+        part.writestr("config.json", whole.read("config.json"))
+        part.writestr("metadata.json", whole.read("metadata.json"))
+        part.writestr("model.weights.h5", whole.read("model.weights.h5")[:3000])
+    with pytest.raises(UserError, match="cannot be read as a Keras model"):
+        load(model)
+
+
+@pytest.mark.parametrize(
+    ("shape", "outputs", "told"),
+    [
+        ((48, 48, 3), 7, r"takes \[n, 48, 48, 3\]"),
+        ((48, 40, 1), 7, r"takes \[n, 48, 40, 1\]"),
+        ((48, 48, 1), 8, r"gives \[n, 8\]"),
+    ],
+)
+def test_another_network(shape: tuple[int, ...], outputs: int, told: str) -> None:
+    inputs = keras.Input(shape)
+    flat = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(outputs)(flat))
+    with pytest.raises(UserError, match=told):
+        input_size(model, Path("model.keras"))
+
+
+def test_a_network_of_this_form_has_its_size() -> None:
+    inputs = keras.Input((40, 40, 1))
+    flat = keras.layers.GlobalAveragePooling2D()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(7)(flat))
+    assert input_size(model, Path("model.keras")) == 40
+
+
+def test_probabilities_are_no_logits() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    refuse_probabilities(logits, Path("model.keras"))
+    powers = np.exp(logits)
+    with pytest.raises(UserError, match="probabilities"):
+        refuse_probabilities(powers / powers.sum(axis=1, keepdims=True), Path("model.keras"))
+    with pytest.raises(UserError, match="not finite"):
+        refuse_probabilities(logits * np.nan, Path("model.keras"))
+
+
+def test_an_older_file_survives_a_refusal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mien.tflite"
+    assert refusal(["fear lost 9 points"], out).exit_code == 3
+    assert "older" not in capsys.readouterr().err
+    out.write_bytes(b"accepted before")
+    assert refusal(["fear lost 9 points"], out).exit_code == 3
+    stderr = capsys.readouterr().err
+    assert "fear lost 9 points" in stderr
+    assert "was left as it was" in stderr
+    assert out.read_bytes() == b"accepted before"
+
+
+def test_which_truth_judges(tmp_path: Path) -> None:
+    votes, model = Path("votes.csv"), tmp_path / "model.keras"
+    assert judging(None, None, model) == "fer2013"
+    assert judging(None, votes, model) == "fer2013"
+    (tmp_path / "run.json").write_text('{"labels": "votes"}')
+    assert judging(None, votes, model) == "votes"
+    assert judging(None, None, model) == "fer2013"
+    assert judging("fer2013", votes, model) == "fer2013"
+    for labels, file in (("votes", None), ("people", votes)):
+        with pytest.raises(UserError):
+            judging(labels, file, model)
