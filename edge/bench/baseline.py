@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge.bench.scenes import Gray, Scene
 from edge.bench.timing import Stopwatch, Times
@@ -32,8 +34,8 @@ class Answer:
 class Tutorial:
     """The running process; see edge/bench/tutorial.py."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        self._process, self._log = process, log
         self.classifier: str = self._line()["classifier"]
 
     def process(self, gray: Gray) -> Answer:
@@ -41,8 +43,9 @@ class Tutorial:
         assert self._process.stdin
         height, width = gray.shape
         head = json.dumps({"width": width, "height": height}) + "\n"
-        self._process.stdin.write(head.encode() + gray.tobytes())
-        self._process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # why it has ended is said below
+            self._process.stdin.write(head.encode() + gray.tobytes())
+            self._process.stdin.flush()
         answer = self._line()
         boxes: list[Box] = [(x, y, w, h) for x, y, w, h in answer["boxes"]]
         return Answer(answer["wall_ms"], answer["cpu_ms"], boxes)
@@ -51,9 +54,11 @@ class Tutorial:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
+            self._log.seek(0)
+            said = self._log.read().decode(errors="replace").strip().splitlines()
             raise UserError(
-                "The tutorial's pipeline ended before it was done; check with "
-                "`python -c 'import keras'` that TensorFlow works, and the free memory."
+                f"The tutorial's pipeline ended before it was done ({said[-1] if said else 'mute'})"
+                "; check with `python -c 'import keras'` that TensorFlow works, and free memory."
             )
         return dict(json.loads(line))
 
@@ -74,17 +79,22 @@ def tutorial(model: Path, float_model: Path | None) -> Iterator[Tutorial]:
     arguments = ["keras", *([str(float_model)] if float_model else [])]
     if not keras:
         arguments = ["tflite", str(model)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge.bench.tutorial", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    with process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "edge.bench.tutorial", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        ) as process,
+    ):
         try:
-            yield Tutorial(process)
+            yield Tutorial(process, log)
         finally:
             process.kill()
+            with contextlib.suppress(BrokenPipeError):
+                assert process.stdin
+                process.stdin.close()
 
 
 def compare(

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-STATM = Path("/proc/self/statm")
+STATUS = Path("/proc/self/status")
 SETTLED = 2000  # frames after which memory is to stay flat
 
 
@@ -88,21 +88,24 @@ def measure_start(model: str, runs: int) -> dict[str, Any]:
 
 def rss_mb() -> float | None:
     """Return this process's resident memory in MB (10^6 bytes); None where it is not told."""
-    try:
-        pages = int(STATM.read_text().split()[1])
-    except OSError:
-        return None
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 2)
+    return _status("VmRSS")
 
 
 def peak_mb() -> float | None:
-    """Return the largest resident memory that this process has had, in MB."""
+    """Return the largest resident memory that this process has had, in MB.
+
+    Not `ru_maxrss`, which a process inherits from the one that started it.
+    """
+    return _status("VmHWM")
+
+
+def _status(key: str) -> float | None:
     try:
-        import resource
-    except ImportError:  # Windows
+        lines = STATUS.read_text().splitlines()
+    except OSError:  # no Linux
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 2)
+    found = next((line.split() for line in lines if line.startswith(f"{key}:")), None)
+    return round(int(found[1]) * 1024 / 1e6, 2) if found else None
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     name, classify = keras_classifier(file) if kind == "keras" else tflite_classifier(str(file))
     answers.write(json.dumps({"classifier": name}) + "\n")
-    for frame in iter(lambda: read_frame(sys.stdin.buffer), None):
+    while (frame := read_frame(sys.stdin.buffer)) is not None:
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
         boxes = process(frame, classify)
         wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu

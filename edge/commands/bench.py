@@ -9,9 +9,6 @@ from typing import Annotated
 
 import typer
 
-from edge.bench.plan import Plan, measure_all
-from edge.bench.report import text
-from edge.bench.timing import affinity
 from edge.errors import UserError
 from edge.modelfile import load_model
 
@@ -58,6 +55,11 @@ def bench(
     The scenes are made from the demo's portraits. The last line is one JSON document.
     """
     loaded = load_model(model)
+    # Late: every other command would start later for it.
+    from edge.bench.plan import Plan, measure_all
+    from edge.bench.report import text
+    from edge.bench.timing import affinity
+
     if float_model is not None and not baseline:
         raise UserError("--float is for the tutorial's pipeline; add --baseline.")
     cores = len(affinity()) or os.cpu_count() or 1
