@@ -176,11 +176,12 @@ def _validate(
     live = [np.array(value) for value in trainer.get_weights()] if stage.average else None
     if live is not None:
         trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
-        every = max(1, len(train.images) // STATISTICS_IMAGES)
+        # Mixed, for the images come class by class, and a batch of one class varies too little.
+        some = np.random.default_rng(0).permutation(len(train.images))[:STATISTICS_IMAGES]
         if any(
             la.trainable for la in network.layers if isinstance(la, keras.layers.BatchNormalization)
         ):
-            reestimate_statistics(network, train.images[::every])
+            reestimate_statistics(network, train.images[some])
     z = logits(network, validation.images).astype("float64")
     z -= z.max(axis=1, keepdims=True)
     probabilities = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 class Augmentation:
     """How far a training face may be changed."""
 
-    rotate: float = 15.0  # degrees, either way
-    zoom: float = 0.15  # fraction of the size, larger or smaller
+    rotate: float = 18.0  # degrees, either way
+    zoom: float = 0.18  # fraction of the size, larger or smaller
     shift: float = 0.08  # fraction of the side, in x and in y: what a detector's box is off by
     contrast: float = 0.3  # fraction
     brightness: float = 0.2  # of the half range [-1, 1]
-    erase: float = 0.3  # probability that a rectangle is replaced by noise
-    mixup: float = 0.2  # probability that a face is mixed with another one of its batch
+    erase: float = 0.4  # probability that a rectangle is replaced by noise
+    mixup: float = 0.35  # probability that a face is mixed with another one of its batch
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Recipe:
     size: int = 48  # pixels, side of the network's input
     alpha: float = 1.0  # MobileNetV2's width
     stem_stride: int = 1
-    dropout: float = 0.2
+    dropout: float = 0.3
     head_epochs: int = 2
-    epochs: int = 32  # of the second stage
+    epochs: int = 45  # of the second stage
     batch: int = 64  # images
-    head_rate: float = 3e-3  # learning rate of the first stage
+    head_rate: float = 1e-3  # learning rate of the first stage
     rate: float = 1e-3  # peak learning rate of the second stage
     warmup: float = 1.0  # epochs
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     smoothing: float = 0.1  # label smoothing
     logit_adjust: float = 0.0  # times log prior added to the logits in the loss
     ema: float = 0.99  # momentum of the average of the weights, per step; 0: no average
