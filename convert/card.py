@@ -46,7 +46,8 @@ def commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
         if source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[parameter.name or ""]
-        shown = value.name if isinstance(value, Path) and value.is_absolute() else str(value)
+        outside = isinstance(value, Path) and (value.is_absolute() or ".." in value.parts)
+        shown = value.name if outside else str(value)
         if parameter.param_type_name == "option":
             words.append(parameter.opts[0])
         if not isinstance(value, bool):  # a flag is said by its name

@@ -137,7 +137,7 @@ def _line(
     there = ~np.isnan(values)
     if there.any():
         marker = "o" if there.sum() < 40 else ""
-        axes.plot(epochs[there], values[there], marker, ls="-", ms=3, color=colour, label=name)
+        axes.plot(epochs[there], values[there], f"{marker}-", ms=3, color=colour, label=name)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -33,10 +33,12 @@ def start(
     recipe: Recipe,
     resume: bool,
     voted: np.ndarray | None = None,
+    command: str | None = None,
 ) -> dict:
     """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
     With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
+    ``command`` is what a person types to do it again, for the record.
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
     one and ``resume`` is not asked for, or where images or weights do not fit.
     """
@@ -53,6 +55,7 @@ def start(
     indices = _choose(dataset, chosen, recipe.seed)
     manifest = subset.manifest_text(dataset, indices, f"{_kind(chosen)} set")
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
+    record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
     if state is not None:
         _require_same(run, record)

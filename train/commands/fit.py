@@ -5,6 +5,8 @@ mien-train fit fer2013.zip --subset balanced --run runs/balanced
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -79,9 +81,16 @@ def fit(
     )
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
-    best = start(run, dataset, subset, weights, recipe, resume, voted)
+    best = start(run, dataset, subset, weights, recipe, resume, voted, _command())
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
     )
     typer.echo(f"wrote {run / 'model.keras'}, {run / 'log.csv'} and {run / 'run.json'}")
+
+
+def _command() -> str:
+    """This command as it may be told to others: of paths elsewhere only the file's name."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    words = [Path(word).name if word.startswith(("/", "..")) else word for word in words]
+    return shlex.join(["mien-train", *words])
