@@ -12,7 +12,9 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arm=${ARM:-${XDG_CACHE_HOME:-$HOME/.cache}/mien-arm}
-mirror=${MIRROR:-http://deb.debian.org/debian}
+# The mirror that this system's own apt uses.
+mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+    grep -v security | head -n 1)}
 cpu=cortex-a72
 if [ "${1:-}" = --cpu ]; then
     cpu=$2

@@ -22,7 +22,7 @@ def save(run: Path, trainer: keras.Model, state: dict) -> None:
     beside = run / f".part-{name}"  # Keras insists on the ending
     trainer.save_weights(beside, overwrite=True)
     beside.replace(run / name)
-    write(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode())
+    write(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode(), "--run")
     for pattern in ("state-*.weights.h5", ".part-*"):  # a killed process leaves the latter
         for old in run.glob(pattern):
             if old.name != name:

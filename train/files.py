@@ -7,8 +7,8 @@ from pathlib import Path
 from train.errors import UserError
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, with the folders it needs.
+def write(path: Path, data: bytes, option: str = "--out") -> None:
+    """Write `data` to `path`, with the folders it needs; `option` is how a person names another.
 
     Raises:
         UserError: the place cannot be written.
@@ -19,4 +19,6 @@ def write(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
         beside.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place.") from error
+        raise UserError(
+            f"cannot write {path}: {error.strerror}; choose another place with {option}."
+        ) from error

@@ -101,7 +101,7 @@ def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe
                 state["history"].append(row)
                 state |= {"stage": stage.name, "epoch": epoch + 1}
                 checkpoint.save(run, trainer, state)
-                write(run / "log.csv", log_text(state["history"]).encode())
+                write(run / "log.csv", log_text(state["history"]).encode(), "--run")
     return state
 
 

@@ -70,8 +70,8 @@ def start(
         recipe.dropout,
         recipe.momentum,
     )
-    write(run / MANIFEST, manifest.encode())
-    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    write(run / MANIFEST, manifest.encode(), "--run")
+    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
     keras.utils.set_random_seed(recipe.seed)
     train, validation = (faces(dataset, part, voted) for part in (indices, validating))
     decided = validation.labels >= 0

@@ -29,7 +29,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("keras")
     folder = tmp_path_factory.mktemp("run")
     write_model(folder / "model.keras")
-    run = {"subset": "generated", "seed": 3, "data": "/home/somebody/fer2013.zip"}
+    run = {"subset": "generated", "seed": 3, "data": "/somewhere/fer2013.zip"}
     (folder / "run.json").write_text(json.dumps(run))
     return folder / "model.keras"
 
