@@ -67,7 +67,7 @@ def convert(
         0.9, min=0.1, max=1, help='Share of the faces not called "uncertain".'
     ),
     margin: float = typer.Option(
-        0.1, min=-0.25, max=1, help="Margin on each side of a detector's box, in box sides."
+        0.05, min=-0.25, max=1, help="Margin on each side of a detector's box, in box sides."
     ),
     votes: Path | None = typer.Option(
         None, help="FER+'s fer2013new.csv: measure against what people see, too."
