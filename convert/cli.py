@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -43,47 +44,88 @@ REFUSED = 3  # exit status
 @app.command(no_args_is_help=True)
 def convert(
     context: typer.Context,
-    model: Path = typer.Argument(..., help="model.keras of mien-train fit, run.json beside it."),
-    data: Path = typer.Argument(..., help="FER-2013: Kaggle's zip, its folder or fer2013.csv."),
-    out: Path = typer.Option(
-        Path("mien.tflite"), "--out", "-o", help="The model file; its card, .md, goes beside it."
-    ),
-    name: str = typer.Option("", help="The model's name; by default that of the file."),
-    model_version: str = typer.Option("1", help="The model's version, as the metadata has it."),
-    calibration: int = typer.Option(
-        700, min=calibrating.MINIMUM, help="Training faces to calibrate on, balanced by class."
-    ),
-    calibration_faces: Path | None = typer.Option(
-        None, help="Calibrate on these faces instead: a .npy of uint8 [n, h, w], or a folder."
-    ),
-    seed: int = typer.Option(7, help="Draws the calibration faces, and those of --limit."),
-    max_drop: float = typer.Option(
-        1.0, min=0, help="Points of accuracy that int8 may lose against float."
-    ),
-    max_recall_drop: float = typer.Option(
-        3.0, min=0, help="Points of a class's recall that it may lose, if McNemar has p < 0.05."
-    ),
-    coverage: float = typer.Option(
-        0.9, min=0.1, max=1, help='Share of the faces not called "uncertain".'
-    ),
-    margin: float = typer.Option(
-        0.05, min=-0.25, max=1, help="Margin on each side of a detector's box, in box sides."
-    ),
-    votes: Path | None = typer.Option(
-        None, help="FER+'s fer2013new.csv: measure against what people see, too."
-    ),
-    labels: str | None = typer.Option(
-        None,
-        metavar="fer2013|votes",
-        help="Truth by which int8 is judged and confidence is fitted; by default what the model "
-        "was trained on, if --votes is there.",
-    ),
-    limit: int | None = typer.Option(
-        None, min=7, help="Measure on about so many validation faces only: for tests."
-    ),
-    explain: bool = typer.Option(
-        False, "--explain", help="Show the layers that lose most in int8; takes minutes."
-    ),
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="model.keras of mien-train fit, run.json beside it."),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The model file; its card, .md, goes beside it."
+        ),
+    ] = Path("mien.tflite"),
+    name: Annotated[
+        str | None, typer.Option(help="The model's name; by default that of the file.")
+    ] = None,
+    model_version: Annotated[
+        str, typer.Option(metavar="TEXT", help="The model's version, for the metadata.")
+    ] = "1",
+    calibration: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=calibrating.MINIMUM,
+            help="Training faces to calibrate on, equally many of each class.",
+        ),
+    ] = 700,
+    calibration_faces: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Calibrate on these instead: a .npy of uint8 [n, h, w], or a folder of pictures.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the calibration faces, and --limit's.")] = 7,
+    max_drop: Annotated[
+        float,
+        typer.Option(metavar="POINTS", min=0, help="What int8 may lose of float's accuracy."),
+    ] = 1.0,
+    max_recall_drop: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="What it may lose of a class's recall; more is refused where McNemar's exact "
+            "test has p < 0.05.",
+        ),
+    ] = 3.0,
+    coverage: Annotated[
+        float, typer.Option(min=0.1, max=1, help='Share of the faces not called "uncertain".')
+    ] = 0.9,
+    margin: Annotated[
+        float,
+        typer.Option(
+            min=-0.25, max=1, help="Margin around a detector's box on each side, in box sides."
+        ),
+    ] = 0.05,
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="FER+'s fer2013new.csv: measure against what people see, too."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fer2013|votes",
+            help="Truth that judges int8 and fits the confidence; by default what the model was "
+            "trained on, if --votes is there.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=7, help="Measure on about N validation faces only: for tests."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show the layers that lose most in int8; takes minutes."),
+    ] = False,
 ) -> None:
     """Convert a Keras model to a full int8 model file, measured by the device's own classifier.
 

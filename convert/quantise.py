@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.flatbuffer import CONV, DENSE, DEPTHWISE, Layer, Network
-from convert.variants import interpreter, to_input
+from convert.variants import interpreter, logits, to_input
 from edge.errors import UserError
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
@@ -41,9 +41,29 @@ def to_int8(float32: bytes, calibration: Faces) -> bytes:
     whatever the faces show, so that a pixel's byte is its quantised value to half a step.
     Raises UserError where an operation has no int8 form.
     """
-    int8 = quantised(float32, measure(float32, calibration))
+    int8 = quantised(*prepared(float32, calibration))
     refuse_floats(int8)
     return int8
+
+
+def prepared(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
+    """Return what `quantised` takes: the float network, its logits centred, and its statistics.
+
+    What int8 shifts the mean logits of the calibration faces by is taken off the last bias, so
+    that no class gains at the cost of another.
+    """
+    statistics = measure(float32, calibration)
+    network = Network(float32)
+    last = network.layers()[-1]
+    if last.bias < 0 or last.target != network.output:
+        return float32, statistics
+    exact, coarse = (
+        logits(float32, calibration),
+        logits(quantised(float32, statistics), calibration),
+    )
+    shift = (exact - coarse).mean(axis=0)
+    network.set_values(last.bias, network.values(last.bias) + shift)
+    return network.to_bytes(), statistics
 
 
 def quantised(float32: bytes, statistics: Statistics, left: Layer | None = None) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -41,7 +42,9 @@ def interpreter(flatbuffer: bytes, **options: Any) -> Any:
             raise UserError(
                 "no TFLite interpreter is installed; run `pip install ai-edge-litert`."
             ) from None
-    runner = Interpreter(model_content=flatbuffer, num_threads=1, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that keeping all tensors takes memory is known
+        runner = Interpreter(model_content=flatbuffer, num_threads=1, **options)
     runner.allocate_tensors()
     return runner
 

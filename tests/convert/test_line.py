@@ -61,6 +61,7 @@ def test_the_card_tells_data_commands_figures_limits_and_who_must_not(line: Line
     card = line.out.with_suffix(".md").read_text()
     metadata = load_model(line.out).metadata
     assert "Article 5(1)(f)" in card
+    assert "mien-train fit fer2013.zip --subset generated --seed 3 --run" in card
     assert "mien-convert model.keras fer2013.zip --out stripes.tflite" in card
     assert f"{100 * metadata.metrics['int8']['accuracy']:.1f} %" in card
     assert metadata.sha256 in card

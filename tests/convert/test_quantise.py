@@ -110,3 +110,13 @@ def test_both_scalings_are_one() -> None:
 
     faces = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
     assert (to_input(faces) == np.asarray(trained(faces))).all()
+
+
+def test_int8_shifts_no_class_on_the_calibration_faces(float32: bytes) -> None:
+    faces, _ = stripes.faces(20, seed=9)
+    exact = logits(float32, faces)
+    plain = logits(quantised(float32, measure(float32, faces)), faces)
+    centred = logits(to_int8(float32, faces), faces)
+    before = np.abs((plain - exact).mean(axis=0)).max()
+    after = np.abs((centred - exact).mean(axis=0)).max()
+    assert after < 0.5 * before
