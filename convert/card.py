@@ -53,8 +53,13 @@ def commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
         if not isinstance(value, bool):  # a flag is said by its name
             words.append(shown)
     trained = training.get("command")
-    first = [trained if isinstance(trained, str) else shlex.join(trained)] if trained else []
-    return [*first, shlex.join(words)]
+    if not trained and "subset" in training:  # a run.json of before commands were written down
+        run = ["mien-train", "fit", context.params["data"].name]
+        for key in ("subset", "seed", "labels", "weights"):
+            if key in training:
+                run += [f"--{key}", str(training[key])]
+        trained = shlex.join([*run, "--run", context.params["model"].resolve().parent.name])
+    return [*([str(trained)] if trained else []), shlex.join(words)]
 
 
 def card(metadata: Metadata, columns: list[Column], commands: list[str]) -> str:
