@@ -62,7 +62,7 @@ def test_a_limit_keeps_the_classes_proportions(small_data: Path) -> None:
 def test_folders_of_the_training_machine_stay_there(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(
-        '{"data": "/home/me/fer.zip", "recipe": {"weights": "C:\\\\w\\\\x.h5", "alpha": 0.35},'
+        '{"data": "/somewhere/fer.zip", "recipe": {"weights": "C:\\\\w\\\\x.h5", "alpha": 0.35},'
         ' "files": ["/a/b.csv", "runs/b.csv"]}'
     )
     assert read_run(path) == {
