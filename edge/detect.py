@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge.crop import Box
 from edge.errors import UserError
 
-__all__ = ["Box", "Detector", "HaarDetector"]
+__all__ = ["Box", "Detector", "HaarDetector", "load_cascade"]
 
 # Measured on 300 FER-2013 faces of 90 to 260 px set into photographs of 640x480 px, searched at
 # half size, scale 1.2, three neighbours: "default" finds 73 % with 18 false boxes, "alt2" 73 % with
@@ -52,7 +52,7 @@ class HaarDetector:
         self.neighbours = neighbours
         self.smallest = smallest
         self.longest_side = longest_side
-        self._cascade = _load_cascade()
+        self._cascade = load_cascade(CASCADE)
 
     @classmethod
     def for_photos(cls) -> HaarDetector:
@@ -104,14 +104,15 @@ def _without_nested(boxes: Sequence[Box]) -> list[Box]:
     return kept
 
 
-def _load_cascade() -> cv2.CascadeClassifier:
+def load_cascade(name: str) -> cv2.CascadeClassifier:
+    """Return one of OpenCV's cascades by its file name; raises UserError where it has none."""
     folders = [DEBIAN_CASCADES]
     if hasattr(cv2, "data"):
         folders.insert(0, Path(cv2.data.haarcascades))
     if hasattr(cv2, "CascadeClassifier"):
         for folder in folders:
-            if (folder / CASCADE).is_file():
-                cascade = cv2.CascadeClassifier(str(folder / CASCADE))
+            if (folder / name).is_file():
+                cascade = cv2.CascadeClassifier(str(folder / name))
                 if not cascade.empty():
                     return cascade
     raise UserError(
