@@ -1,4 +1,4 @@
-"""Fine-tunes the network in two stages; may be killed at any moment and resumed."""
+"""Fine-tunes the network stage by stage; may be killed at any moment and resumed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -17,6 +17,7 @@ from train import checkpoint
 from train.batchnorm import plain
 from train.files import write
 from train.metrics import score
+from train.network import resized
 from train.predict import logits, save_model
 from train.recipe import Recipe
 from train.trainer import Batches, Trainer, accuracy, reestimate_statistics, soft_cross_entropy
@@ -51,12 +52,14 @@ class Faces:
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the two stages."""
+    """One of the stages: head, small, all."""
 
     name: str
+    size: int  # pixels, side of the faces
     epochs: int
     rate: float
     warmup: float  # epochs
+    last: float  # what the rate falls to, as a share of the peak
     average: float  # EMA momentum
 
 
@@ -68,21 +71,22 @@ def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe
     Returns the state: ``best`` (metrics), ``history`` (rows of the log).
     """
     state = checkpoint.read(run) or {"stage": "head", "epoch": 0, "best": None, "history": []}
-    trainer = Trainer(network, recipe)
     batches = Batches(train.images, train.targets, recipe.batch, recipe.seed)
-    trainer(batches[0][0], training=False)  # builds it
     stages = [
-        Stage("head", recipe.head_epochs, recipe.head_rate, 0.0, 0.0),
-        Stage("all", recipe.epochs, recipe.rate, recipe.warmup, recipe.ema),
+        Stage("head", recipe.size, recipe.head_epochs, recipe.head_rate, 0.0, 0.01, 0.0),
+        Stage("small", recipe.small_size, recipe.small_epochs, recipe.rate, recipe.warmup, 0.5, 0),
+        Stage("all", recipe.size, recipe.epochs, recipe.rate, recipe.warmup, 0.01, recipe.ema),
     ]
+    trainer = None
     weights = state.get("weights")
     remaining = sum(s.epochs for s in stages[_place(state, stages) :]) - state["epoch"]
     with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
         for stage in stages[_place(state, stages) :]:
+            trainer = _trainer(trainer, network, recipe, stage, batches)
             _prepare(trainer, stage, batches, train, recipe)
             if weights is not None and state["stage"] == stage.name:
                 trainer.load_weights(run / weights)
-            weights = None
+                weights = None
             first = state["epoch"] if state["stage"] == stage.name else 0
             for epoch in range(first, stage.epochs):
                 row = _epoch(trainer, stage, epoch, batches, bar)
@@ -102,6 +106,8 @@ def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe
                 state |= {"stage": stage.name, "epoch": epoch + 1}
                 checkpoint.save(run, trainer, state)
                 write(run / "log.csv", log_text(state["history"]).encode(), "--run")
+            if trainer.network is not network:
+                network.set_weights(trainer.network.get_weights())
     return state
 
 
@@ -112,8 +118,23 @@ def _place(state: dict, stages: list[Stage]) -> int:
     return [stage.name for stage in stages].index(state["stage"])
 
 
+def _trainer(
+    before: Trainer | None, network: keras.Model, recipe: Recipe, stage: Stage, batches: Batches
+) -> Trainer:
+    """The trainer of the stage ``before``, or a new one where ``stage`` sees another size."""
+    if before is not None and before.augment.size == stage.size:
+        return before
+    if stage.size != recipe.size:
+        network = resized(network, stage.size)
+    trainer = Trainer(network, replace(recipe, size=stage.size))
+    trainer(batches[0][0], training=False)  # builds it
+    return trainer
+
+
 def _validates(epoch: int, stage: Stage, recipe: Recipe, ratio: float) -> bool:
-    """Whether to validate after ``epoch``: every few epochs, and after the last."""
+    """Whether to validate after ``epoch``: every few epochs, and after the last; never small."""
+    if stage.size != recipe.size:
+        return False
     every = recipe.validate_every or max(1, math.ceil(ratio))
     return (epoch + 1) % every == 0 or epoch + 1 == stage.epochs
 
@@ -136,7 +157,7 @@ def _prepare(
         decay_steps=max(1, steps - warmup),
         warmup_target=stage.rate if warmup else None,
         warmup_steps=warmup,
-        alpha=0.01,
+        alpha=stage.last,
     )
     average = {"use_ema": True, "ema_momentum": stage.average} if stage.average else {}
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **average)

@@ -63,6 +63,13 @@ def build(
     return keras.Model(features.input, logits, name=f"mobilenetv2_{alpha:g}_{size}")
 
 
+def resized(network: keras.Model, size: int) -> keras.Model:
+    """A copy of a network of `build`, weights too, for ``float32 [n, size, size, 1]``."""
+    copy = keras.models.clone_model(network, input_tensors=keras.Input((size, size, 1)))
+    copy.set_weights(network.get_weights())
+    return copy
+
+
 def _backbone(side: int, alpha: float, weights: str | Path | None) -> keras.Model:
     """The RGB network without top for ``side`` pixels, its weights loaded."""
     if weights is not None and weights != "imagenet" and not Path(weights).is_file():

@@ -39,20 +39,23 @@ def fit(
     ] = False,
     seed: Annotated[int, typer.Option(help="Of subset, order of images and augmentation.")] = 7,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of the second stage; without it the recipe's.")
+        int | None, typer.Option(min=1, help="Of the last stage; without it the recipe's.")
     ] = None,
     head_epochs: Annotated[
         int | None, typer.Option(min=0, help="Of the first stage, the new head alone.")
     ] = None,
+    small_epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of the stage between, on faces of 32 px.")
+    ] = None,
     batch: Annotated[int | None, typer.Option(min=2, help="Images a step.")] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak learning rate of the second stage.")
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
     ] = None,
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
     size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
     stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
 ) -> None:
-    """Fine-tune in two stages; what validates best (on PublicTest) is kept as RUN/model.keras.
+    """Fine-tune in stages; what validates best (on PublicTest) is kept as RUN/model.keras.
 
     KERAS_BACKEND=jax trains on a GPU, or wherever JAX does.
     """
@@ -70,7 +73,8 @@ def fit(
     start_quietly()
     from train.run import start
 
-    given = {"epochs": epochs, "head_epochs": head_epochs, "batch": batch, "rate": rate}
+    given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
+    given |= {"batch": batch, "rate": rate}
     recipe = replace(
         FULL if subset == "full" else BALANCED,
         **{key: value for key, value in given.items() if value is not None},
