@@ -14,3 +14,5 @@ class Face:
 
     box: Box  # x, y, width, height in px of the picture
     reading: Reading
+    id: int | None = None  # who it is, from 1; None where faces are not followed
+    age: float = 0.0  # s, since the network last read it

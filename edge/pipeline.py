@@ -29,6 +29,7 @@ class FrameResult:
     time: float  # s, the frame's own
     faces: tuple[Face, ...]
     ms: dict[str, float]  # "detect", "classify" and "total", milliseconds
+    latency: float | None = None  # s, from the exposure to this result; None of a file
 
 
 class Pipeline:

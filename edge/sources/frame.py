@@ -24,6 +24,16 @@ class Frame:
     gray: Pixels  # [H, W]
     bgr: Pixels | None = None  # [H, W, 3], blue first; None unless colour was asked for
     picture: str | None = None  # file name, from a folder of pictures
+    exposed: float | None = None  # s of time.monotonic(), of the exposure; None from a file
+
+
+@dataclass(frozen=True)
+class Change:
+    """A live source was lost, or is back; it stands between frames."""
+
+    state: str  # "lost" or "back"
+    time: float  # s since the first frame
+    why: str  # a sentence
 
 
 class SourceLost(UserError):
@@ -58,10 +68,11 @@ class Source(Protocol):
         """Frames so far that were replaced by newer ones before anybody took them."""
         ...
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[Frame | Change]:
         """Yield every frame of a file, or the newest of a live source; call it once.
 
-        Raises UserError where there is nothing to read, SourceLost where a live source ends.
+        A live source that is lost is opened again and again; it says so by a Change in between.
+        Raises UserError where there is nothing to read, SourceLost where a live source is given up.
         """
         ...
 
