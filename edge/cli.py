@@ -11,6 +11,7 @@ from edge.commands.evaluate import evaluate
 from edge.commands.image import image
 from edge.commands.info import info
 from edge.commands.run import run
+from edge.config import configured
 from edge.errors import UserError
 from edge.quiet import hush
 
@@ -24,7 +25,7 @@ app = typer.Typer(
 )
 app.command("image")(image)
 app.command("eval")(evaluate)
-app.command("run")(run)
+app.command("run")(configured(run))
 app.command("info")(info)
 app.command("bench")(bench)
 
