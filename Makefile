@@ -84,5 +84,5 @@ $(TRAIN): $(DEVICE)
 
 $(DEV): $(DEVICE)
 	@echo "installing what the checks need"
-	@$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev,web,mqtt]'
 	@touch $@
