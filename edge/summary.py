@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
+
+import numpy as np
 
 from edge.outputs.status import clock
 from edge.pipeline import FrameResult
 from edge.reading import UNCERTAIN
 
+LATENCIES = 3000  # frames, the last ones, over which the latency is told
 LONGEST_S = 2.0  # s that one reading may stand for: not for a pause of the source
 
 
@@ -31,6 +35,7 @@ class Summary:
         self._interval = 0.0  # s, the last one seen
         self._started = time.monotonic()
         self._elapsed = 0.0
+        self._latencies: deque[float] = deque(maxlen=LATENCIES)
 
     def add(self, result: FrameResult) -> None:
         """Count a frame."""
@@ -38,6 +43,8 @@ class Summary:
             self._interval = max(0.0, result.time - self._last.time)
             self._spend(self._last, self._interval)
         self._last = result
+        if result.latency is not None:
+            self._latencies.append(result.latency)
         self.frames += 1
         self.frames_with_face += bool(result.faces)
         self.faces += len(result.faces)
@@ -52,6 +59,11 @@ class Summary:
             self._spend(self._last, self._interval)
         self._last = None
         self.dropped = dropped
+
+    @property
+    def time(self) -> float:
+        """The last frame's time, s; 0 before the first."""
+        return self._last.time if self._last is not None else 0.0
 
     @property
     def fps(self) -> float:
@@ -74,6 +86,9 @@ class Summary:
         ]
         if self.dropped:
             lines.append(f"dropped           {self.dropped:8d}  (newer ones were there)")
+        if self._latencies:
+            often, seldom = (1e3 * v for v in np.percentile(self._latencies, (50, 95)))
+            lines.append(f"latency        {often:8.0f} ms  (95 % under {seldom:.0f} ms)")
         if self.faces:
             lines += ["", f"{'emotion':<12}{'share of time':>14}{'seconds':>10}{'faces':>8}"]
             shares = self.shares()

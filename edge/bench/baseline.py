@@ -18,8 +18,8 @@ from edge.bench.scenes import Gray, Scene
 from edge.bench.timing import Stopwatch, Times
 from edge.bench.whole import Found
 from edge.crop import Box
+from edge.engine import Engine
 from edge.errors import UserError
-from edge.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,16 @@ def tutorial(model: Path, float_model: Path | None) -> Iterator[Tutorial]:
 
 
 def compare(
-    build: Callable[[], Pipeline], other: Tutorial, frames: int, width: int = 640, height: int = 480
+    build: Callable[[], Engine], other: Tutorial, frames: int, width: int = 640, height: int = 480
 ) -> dict[str, Any]:
     """Give each frame of the scene with one face to both; both run on the core of the caller."""
-    pipeline, scene = build(), Scene(1, width, height)
+    engine, scene = build(), Scene(1, width, height)
     watch, found = Stopwatch(), Found()
     answers, theirs = [], Found()
     for index in range(frames):
         frame, truth = scene.frame(index), scene.boxes(index)
         with watch.running():
-            result = pipeline.process(frame)
+            result = engine.process(frame)
         found.add(truth, [face.box for face in result.faces])
         answers.append(other.process(frame.gray))
         theirs.add(truth, answers[-1].boxes)

@@ -1,13 +1,11 @@
-"""Builds the pipeline that `mien run` runs."""
+"""Builds what `mien run` runs, with its defaults."""
 
 from __future__ import annotations
 
-from edge.classifier import Classifier
-from edge.detect import HaarDetector
+from edge.engine import Engine
 from edge.modelfile import Model
-from edge.pipeline import Pipeline
 
 
-def build(model: Model, threads: int = 1) -> Pipeline:
-    """Return a new pipeline with the defaults of `mien run`."""
-    return Pipeline(HaarDetector(), Classifier(model, threads), model.metadata)
+def build(model: Model, threads: int = 1) -> Engine:
+    """Return a new engine that has seen no frame yet."""
+    return Engine(model, threads)

@@ -29,12 +29,12 @@ def main() -> None:
 
     imported = rss_mb()
     with one_core():
-        pipeline = build(load_model(sys.argv[1]))
+        engine = build(load_model(sys.argv[1]))
         loaded = rss_mb()
         frames, settled = int(sys.argv[2]), None
         scene = Scene(1, 640, 480)
         for index in range(frames):
-            pipeline.process(scene.frame(index))
+            engine.process(scene.frame(index))
             if index + 1 == min(SETTLED, frames):
                 settled = rss_mb()
     found = {"imported": imported, "loaded": loaded, f"frame_{min(SETTLED, frames)}": settled}

@@ -17,8 +17,8 @@ from edge.bench.timing import measure, one_core
 from edge.bench.whole import FACES, SIZES, time_pipeline
 from edge.classifier import Classifier
 from edge.commands.progress import progress
+from edge.engine import Engine
 from edge.modelfile import Model
-from edge.pipeline import Pipeline
 
 QUICK_FACES, QUICK_SIZES = (1, 5), ((640, 480),)
 MEMORY_FRAMES = 300
@@ -129,5 +129,5 @@ def _baseline(model: Model, plan: Plan, frames: int) -> dict[str, Any]:
         return compare(_builder(model, plan), other, frames)
 
 
-def _builder(model: Model, plan: Plan) -> Callable[[], Pipeline]:
+def _builder(model: Model, plan: Plan) -> Callable[[], Engine]:
     return lambda: build(model, plan.threads)

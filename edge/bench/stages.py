@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from edge.bench.scenes import Scene
+from edge.bench.scenes import FPS, Scene
 from edge.classifier import Classifier
 from edge.crop import face_input
 from edge.detect import HaarDetector
 from edge.draw import annotate
 from edge.faces import Face
 from edge.reading import read
+from edge.tracks import Tracker
 
 WIDTH, HEIGHT = 640, 480  # px
+LOOP = 30  # frames of the scene that are shown over and over
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,23 @@ class Stage:
     name: str
     what: str
     run: Callable[[], object]
+
+
+def _follow(scene: Scene) -> Callable[[], object]:
+    """Return a step of a tracker that has found the scene's face, the next frame each time."""
+    tracker = Tracker()
+    frames = [scene.frame(index) for index in range(LOOP)]
+    steps = itertools.count()
+
+    def step() -> None:
+        index = next(steps)
+        # There and back, so that no face jumps.
+        place = LOOP - 1 - abs(index % (2 * LOOP - 2) - (LOOP - 1))
+        tracker.update(frames[place].gray, index / FPS)
+
+    for _ in range(LOOP):
+        step()
+    return step
 
 
 def stages(classifier: Classifier) -> list[Stage]:
@@ -43,6 +63,7 @@ def stages(classifier: Classifier) -> list[Stage]:
     detector = HaarDetector()
     return [
         Stage("search frame", "Haar in the whole frame", lambda: detector.detect(gray)),
+        Stage("follow", "one moving face, the search for others", _follow(scene)),
         Stage("crop", "face cut out and resized", lambda: face_input(gray, box, metadata)),
         Stage("classify", "one face through the network", lambda: classifier.logits(faces)),
         Stage("read", "softmax and label", lambda: read(logits, metadata)),

@@ -9,7 +9,7 @@ from typing import Any
 from edge.bench.scenes import Scene
 from edge.bench.timing import Stopwatch
 from edge.crop import Box
-from edge.pipeline import Pipeline
+from edge.engine import Engine
 
 SIZES = ((320, 240), (640, 480), (1280, 720))  # px
 FACES = (1, 2, 5, 10)
@@ -59,19 +59,19 @@ def iou(a: Box, b: Box) -> float:
 
 
 def time_pipeline(
-    build: Callable[[], Pipeline], faces: int, width: int, height: int, frames: int
+    build: Callable[[], Engine], faces: int, width: int, height: int, frames: int
 ) -> dict[str, Any]:
     """Run a new pipeline over a scene, gray frame in to result out, the first frame included.
 
     The mean is what counts: a pipeline may look everywhere in some frames and nearby in most.
     """
-    pipeline = build()
+    engine = build()
     scene = Scene(faces, width, height)
     watch, found = Stopwatch(), Found()
     for index in range(frames):
         frame = scene.frame(index)
         with watch.running():
-            result = pipeline.process(frame)
+            result = engine.process(frame)
         found.add(scene.boxes(index), [face.box for face in result.faces])
     size = {"faces": faces, "width": width, "height": height}
     return {**size, **watch.times().summary(), **found.summary()}

@@ -9,9 +9,10 @@ from pathlib import Path
 from edge.errors import UserError
 from edge.outputs.beside import part_of, put
 from edge.pipeline import FrameResult
-from edge.sources.frame import Frame
+from edge.sources.frame import Change, Frame
 
 COLUMNS = ("frame", "time", "picture", "face", "x", "y", "w", "h", "emotion", "confidence")
+MORE = ("id", "age")  # behind the probabilities: columns keep their places
 
 
 class CsvOutput:
@@ -29,7 +30,7 @@ class CsvOutput:
             # Line by line, so that what a power cut leaves is of use.
             self._file = self._part.open("w", encoding="utf-8", newline="", buffering=1)
             self._rows = csv.writer(self._file, lineterminator="\n")
-            self._rows.writerow([*COLUMNS, *(f"p_{label}" for label in labels)])
+            self._rows.writerow([*COLUMNS, *(f"p_{label}" for label in labels), *MORE])
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -48,10 +49,15 @@ class CsvOutput:
                         reading.emotion,
                         f"{reading.confidence:.4f}",
                         *(f"{reading.probabilities[label]:.4f}" for label in self._labels),
+                        "" if face.id is None else face.id,
+                        "" if face.id is None else f"{face.age:.3f}",
                     ]
                 )
         except OSError as error:
             raise UserError(f"{self._path} cannot be written: {error.strerror}.") from error
+
+    def changed(self, change: Change) -> None:
+        """Nothing: a row is a face."""
 
     def close(self) -> None:
         """Complete the file and put it in its place."""

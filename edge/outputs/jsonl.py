@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from edge.errors import UserError
 from edge.pipeline import FrameResult
-from edge.sources.frame import Frame
+from edge.sources.frame import Change, Frame
 
 
 def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
         line["picture"] = frame.picture
     line["faces"] = [
         {
+            **({} if face.id is None else {"id": face.id, "age": round(float(face.age), 3)}),
             "box": [int(value) for value in face.box],
             "emotion": face.reading.emotion,
             "confidence": round(float(face.reading.confidence), 4),
@@ -30,6 +31,8 @@ def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
         }
         for face in result.faces
     ]
+    if result.latency is not None:
+        line["latency_ms"] = round(1e3 * float(result.latency), 1)
     line["ms"] = {stage: round(float(ms), 3) for stage, ms in result.ms.items()}
     return line
 
@@ -58,7 +61,15 @@ class JsonlOutput:
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write the line of a frame."""
-        line = (json.dumps(record(frame, result), allow_nan=False) + "\n").encode()
+        self._put(record(frame, result))
+
+    def changed(self, change: Change) -> None:
+        """Write the line of a source that was lost or is back."""
+        time = round(float(change.time), 4)
+        self._put({"event": change.state, "time": time, "why": change.why})
+
+    def _put(self, entry: dict[str, Any]) -> None:
+        line = (json.dumps(entry, allow_nan=False) + "\n").encode()
         rest = memoryview(line)
         try:
             while rest:

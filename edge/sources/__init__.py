@@ -8,16 +8,20 @@ from pathlib import Path
 
 from edge.errors import UserError
 from edge.sources import picamera, usb, v4l2
-from edge.sources.frame import CameraMode, Frame, Say, Source, SourceLost
+from edge.sources.frame import CameraMode, Change, Frame, Say, Source, SourceLost
 from edge.sources.pictures import SUFFIXES, open_pictures
 from edge.sources.stream import SCHEMES, open_stream, public
 from edge.sources.video import open_video
 
-__all__ = ["CameraMode", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
+__all__ = ["CameraMode", "Change", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
 
 
 def open_source(
-    spec: str, want_colour: bool = False, mode: CameraMode | None = None, say: Say = print
+    spec: str,
+    want_colour: bool = False,
+    mode: CameraMode | None = None,
+    say: Say = print,
+    give_up: float | None = None,
 ) -> Source:
     """Open what a person named.
 

@@ -42,7 +42,7 @@ def test_a_video_to_every_output(model_path: Path, tmp_path: Path) -> None:
     faces = [face for record in records for face in record["faces"]]
     assert len(faces) >= 14  # two people in each frame
     for face in faces:
-        assert list(face) == ["box", "emotion", "confidence", "probabilities"]
+        assert list(face) == ["id", "age", "box", "emotion", "confidence", "probabilities"]
         assert tuple(face["probabilities"]) == BANDS.labels
         assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert set(records[0]["ms"]) == {"detect", "classify", "total"}

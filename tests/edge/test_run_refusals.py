@@ -51,9 +51,11 @@ def write_no_video(folder: Path) -> None:
         ("face.jpg --jsonl a.x --csv ./a.x", "the same file name"),
         ("face.jpg --duration 0", "--duration 0 is no time"),
         ("face.jpg --duration nan", "--duration nan is no time"),
-        ("face.jpg --size 640x480", "--size and --fps are for cameras"),
+        ("face.jpg --size 640x480", "--size is for cameras"),
         ("usb --size big", "--size big is no size"),
         ("usb --fps 0", "--fps 0 is no frame rate"),
+        ("face.jpg --give-up 0", "--give-up 0 is no time"),
+        ("face.jpg --budget lots", "--budget lots is none"),
         ("face.jpg --window", "no screen for --window"),
     ],
 )
