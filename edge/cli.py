@@ -11,6 +11,7 @@ from edge.commands.evaluate import evaluate
 from edge.commands.image import image
 from edge.commands.info import info
 from edge.commands.run import run
+from edge.commands.service import app as service
 from edge.config import configured
 from edge.errors import UserError
 from edge.quiet import hush
@@ -28,6 +29,7 @@ app.command("eval")(evaluate)
 app.command("run")(configured(run))
 app.command("info")(info)
 app.command("bench")(bench)
+app.add_typer(service, name="service")
 
 
 def main() -> None:
