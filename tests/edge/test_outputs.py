@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from edge.errors import UserError
 from edge.outputs.csvfile import CsvOutput
 from edge.outputs.jsonl import JsonlOutput
 from edge.outputs.video import VideoOutput, letterbox
+from edge.sources.frame import Change
 
 
 def test_a_line_of_jsonl_is_what_the_documentation_says(tmp_path: Path) -> None:
@@ -48,6 +50,23 @@ def test_a_line_of_jsonl_is_what_the_documentation_says(tmp_path: Path) -> None:
     second = json.loads(target.read_text().splitlines()[1])
     assert list(second) == ["frame", "time", "picture", "faces", "ms"]
     assert (second["picture"], second["faces"]) == ("a.jpg", [])
+
+
+def test_followed_faces_have_ids_and_ages_and_live_frames_a_latency(tmp_path: Path) -> None:
+    target, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
+    (face,) = result(7, 0.28, 0.9).faces
+    followed = replace(result(7, 0.28), faces=(replace(face, id=3, age=0.1),), latency=0.0214)
+    outputs = (JsonlOutput(str(target)), CsvOutput(table, LABELS))
+    for output in outputs:
+        output.write(frame(7, 0.28), followed)
+        output.changed(Change("lost", 1.5, "The cable is out."))
+        output.close()
+    line, event = map(json.loads, target.read_text().splitlines())
+    assert [(face["id"], face["age"]) for face in line["faces"]] == [(3, 0.1)]
+    assert line["latency_ms"] == 21.4
+    assert event == {"event": "lost", "time": 1.5, "why": "The cable is out."}
+    (row,) = csv.DictReader(table.open(newline=""))
+    assert (row["id"], row["age"]) == ("3", "0.100")
 
 
 def test_jsonl_empties_an_existing_file_and_writes_to_a_named_pipe(tmp_path: Path) -> None:
@@ -88,12 +107,14 @@ def test_csv_has_a_row_per_face_and_appears_when_it_is_whole(tmp_path: Path) -> 
             **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "0"},
             **{"x": "0", "y": "20", "w": "30", "h": "40"},
             **{"emotion": "happy", "confidence": "0.9000", "p_happy": "0.9000", "p_sad": "0.1000"},
+            **{"id": "", "age": ""},
         },
         {
             **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "1"},
             **{"x": "10", "y": "20", "w": "30", "h": "40"},
             **{"emotion": "uncertain", "confidence": "0.5500"},
             **{"p_happy": "0.4500", "p_sad": "0.5500"},
+            **{"id": "", "age": ""},
         },
     ]
     assert os.listdir(tmp_path) == ["out.csv"]  # noqa: PTH208
