@@ -7,6 +7,7 @@ import sys
 import typer
 
 from edge.commands.bench import bench
+from edge.commands.doctor import doctor
 from edge.commands.evaluate import evaluate
 from edge.commands.image import image
 from edge.commands.info import info
@@ -29,6 +30,7 @@ app.command("eval")(evaluate)
 app.command("run")(configured(run))
 app.command("info")(info)
 app.command("bench")(bench)
+app.command("doctor")(doctor)
 app.add_typer(service, name="service")
 
 

@@ -1,0 +1,1 @@
+"""What `mien doctor` looks at: one small file per group of checks."""
