@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from convert.confidence import risk_coverage, threshold_at
 from convert.converter import Converted
 from convert.validate import Reading
 from edge.errors import UserError
 from edge.metrics import score
 from edge.modelfile import FORMAT, Crop, Metadata
 from edge.reading import softmax
+from train.confidence import risk_coverage, threshold_at
 from train.dataset import Dataset
 from train.labels import LABELS
 

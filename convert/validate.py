@@ -15,7 +15,6 @@ import numpy.typing as npt
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert.compare import agreement, mean_kl
-from convert.confidence import fit_temperature
 from convert.converter import Converted
 from convert.table import Column
 from convert.variants import interpreter, milliseconds_per_face
@@ -26,6 +25,7 @@ from edge.errors import UserError
 from edge.metrics import score
 from edge.modelfile import Metadata, load_model, pack
 from edge.reading import softmax
+from train.confidence import fit_temperature
 from train.dataset import Dataset
 from train.votes import counts, majority
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 
 
-def start_quietly() -> None:
+def start_quietly(first: Callable[[], None] = lambda: None) -> None:
     """Import Keras and make the backend ready; its chatter is shown only if that fails.
+
+    `first` is called before the backend computes anything.
 
     TensorFlow writes of oneDNN and of missing CUDA libraries to the file descriptor itself before
     any of its settings is read.
@@ -21,6 +24,7 @@ def start_quietly() -> None:
         try:
             import keras
 
+            first()
             keras.ops.zeros(1)
         except BaseException:
             held.seek(0)

@@ -10,6 +10,8 @@ import keras
 from train.files import write
 
 STATE = "state.json"
+WEIGHTS = "state-*.weights.h5"
+FILES = (STATE, "run.json", WEIGHTS)  # all that a run is resumed from
 
 
 def save(run: Path, trainer: keras.Model, state: dict) -> None:
@@ -23,7 +25,7 @@ def save(run: Path, trainer: keras.Model, state: dict) -> None:
     trainer.save_weights(beside, overwrite=True)
     beside.replace(run / name)
     write(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode(), "--run")
-    for pattern in ("state-*.weights.h5", ".part-*"):  # a killed process leaves the latter
+    for pattern in (WEIGHTS, ".part-*"):  # a killed process leaves the latter
         for old in run.glob(pattern):
             if old.name != name:
                 old.unlink()

@@ -23,19 +23,28 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics (see train.metrics.score) of one split; None where there is nothing to compare."""
+    """Metrics (see train.metrics.score) of one split; None where there is nothing to compare.
+
+    The truth is that of `labels`; benchmark and people are there by the side.
+    """
 
     split: str
+    labels: str  # "fer2013", or "votes": the majority of FER+'s votes, ties left out
     all: dict[str, object]
     without_duplicates: dict[str, object] | None  # no byte-identical copy in train
     without_near_duplicates: dict[str, object] | None  # nor a nearly identical one
+    benchmark: dict[str, object]  # against FER-2013's labels
     people: dict[str, object] | None  # against the majority of FER+'s votes, ties left out
     people_ties_to_first: dict[str, object] | None  # the same as NumPy's argmax breaks ties
     reliability: Reliability  # of all
 
 
 def evaluate(
-    logits: Logits, dataset: Dataset, split: str, votes: NDArray[np.float32] | None = None
+    logits: Logits,
+    dataset: Dataset,
+    split: str,
+    votes: NDArray[np.float32] | None = None,
+    labels: str = "fer2013",
 ) -> Evaluation:
     """Score a model on a split, against FER-2013's labels and, with votes, against people's.
 
@@ -44,6 +53,7 @@ def evaluate(
         dataset: the split and, to find copies, the training split.
         split: "train", "validation" or "test".
         votes: float32 [n, 10] of the whole data set, see train.votes.counts.
+        labels: "fer2013" or "votes", the truth that is measured by where there is but one.
 
     Raises:
         UserError: there is no such split in the data, or the model does not have seven outputs.
@@ -63,23 +73,30 @@ def evaluate(
             f"{len(LABELS)} logits; give a model of mien-train fit."
         )
     probabilities = softmax(found)
+    people: list[dict[str, object] | None] = [None, None]
+    truth = part.labels
+    if votes is not None:
+        seen = [majority(votes[dataset.splits == split], first) for first in (False, True)]
+        people = [_score_where(by >= 0, by, probabilities) for by in seen]
+        truth = seen[0] if labels == "votes" else truth
+    known = truth >= 0
+    if not known.any():
+        raise UserError(f"people agree about no face of the {split} split; use --labels fer2013.")
     without = near = None
     train = dataset.select(dataset.splits == "train")
     if split != "train" and len(train):
-        without = _score_where(~has_twin(part, train), part.labels, probabilities)
-        near = _score_where(~has_near_twin(part, train), part.labels, probabilities)
-    people: list[dict[str, object] | None] = [None, None]
-    if votes is not None:
-        seen = [majority(votes[dataset.splits == split], first) for first in (False, True)]
-        people = [_score_where(labels >= 0, labels, probabilities) for labels in seen]
+        without = _score_where(known & ~has_twin(part, train), truth, probabilities)
+        near = _score_where(known & ~has_near_twin(part, train), truth, probabilities)
     return Evaluation(
         split=split,
-        all=score(part.labels, probabilities),
+        labels=labels,
+        all=score(truth[known], probabilities[known]),
         without_duplicates=without,
         without_near_duplicates=near,
+        benchmark=score(part.labels, probabilities),
         people=people[0],
         people_ties_to_first=people[1],
-        reliability=reliability(part.labels, probabilities),
+        reliability=reliability(truth[known], probabilities[known]),
     )
 
 
@@ -93,9 +110,11 @@ def to_json(found: Evaluation) -> dict[str, object]:
     """The evaluation as plain values."""
     return {
         "split": found.split,
+        "labels": found.labels,
         "all": found.all,
         "without_duplicates": found.without_duplicates,
         "without_near_duplicates": found.without_near_duplicates,
+        "benchmark": found.benchmark,
         "people": found.people,
         "people_ties_to_first": found.people_ties_to_first,
     }
@@ -103,12 +122,15 @@ def to_json(found: Evaluation) -> dict[str, object]:
 
 def to_text(found: Evaluation) -> str:
     """The evaluation as a table."""
-    columns = {
+    columns: dict[str, dict[str, object] | None] = {
         "all": found.all,
         "no copies": found.without_duplicates,
         "nor near": found.without_near_duplicates,
-        "people": found.people,
     }
+    if found.labels == "votes":
+        columns["fer2013"] = found.benchmark
+    else:
+        columns["people"] = found.people
     shown = {head: values for head, values in columns.items() if values is not None}
 
     def row(name: str, key: str, of: str | None = None) -> str:
@@ -125,7 +147,10 @@ def to_text(found: Evaluation) -> str:
     if found.without_duplicates is not None:
         lines += ["", "no copies: without faces that stand byte for byte in the training split;"]
         lines += ["nor near: also without those that stand there nearly identical"]
-    if found.people is not None:
+    if found.labels == "votes":
+        lines += ["truth: what most of ten people saw, where that is one of the seven;"]
+        lines += ["fer2013: against FER-2013's own labels, all faces"]
+    elif found.people is not None:
         lines += ["people: against what most of ten people saw, where that is one of the seven"]
     return "\n".join(lines)
 
@@ -138,8 +163,9 @@ def write(folder: Path, document: dict[str, object], found: Evaluation, log: Pat
     from train import plots  # matplotlib takes a second
 
     values = found.all
+    by = "people" if found.labels == "votes" else "FER-2013"
     title = (
-        f"{found.split}: accuracy {values['accuracy']:.1%}, "
+        f"{found.split} by {by}: accuracy {values['accuracy']:.1%}, "
         f"balanced {values['balanced_accuracy']:.1%}"
     )
     try:
@@ -149,7 +175,7 @@ def write(folder: Path, document: dict[str, object], found: Evaluation, log: Pat
         beside.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
         beside.replace(files[0])
         plots.confusion(files[1], values["confusion"], title)  # type: ignore[arg-type]
-        title = f"{found.split}: expected calibration error {values['ece']:.3f}"
+        title = f"{found.split} by {by}: expected calibration error {values['ece']:.3f}"
         plots.reliability(files[2], found.reliability, title)
         if log.exists():
             files.append(folder / "curves.png")

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from train.distribution import place
 from train.errors import UserError
 from train.network import to_input
 
@@ -45,6 +46,9 @@ def inputs(model: keras.Model, images: np.ndarray):
 def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarray:
     """Logits ``float32 [n, classes]`` of gray bytes ``uint8 [n, h, w]``."""
     found = []
+    if place()[1] > 1:
+        # Keras keeps how the outputs are spread, by which layers were trainable back then.
+        model.predict_function = None
     for start in range(0, len(images), batch):
         found.append(model.predict_on_batch(inputs(model, images[start : start + batch])))
     if not found:

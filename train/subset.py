@@ -13,7 +13,7 @@ import csv
 import hashlib
 import io
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,7 @@ from train.dataset import Dataset
 from train.errors import UserError
 from train.files import write
 from train.labels import LABELS
+from train.votes import majority
 
 # The size of the smallest class, disgust, copies and all.
 PUBLISHED_PER_CLASS = 436
@@ -41,7 +42,7 @@ class Row:
 def full(dataset: Dataset) -> NDArray[np.int64]:
     """Indices int64 [m], ascending, of all honest training images: one of each group of identical
     copies, none that also stands in a test split (whatever its label there), and none whose copies
-    carry two labels, in any split."""
+    carry two labels, in any split. Images of the label -1 (see `by_votes`) stay out."""
     labels_of: dict[str, set[int]] = {}
     tested: set[str] = set()
     for digest, label, split in zip(dataset.sha256, dataset.labels, dataset.splits, strict=True):
@@ -51,9 +52,19 @@ def full(dataset: Dataset) -> NDArray[np.int64]:
     chosen: dict[str, int] = {}
     for index in _train(dataset):
         digest = dataset.sha256[index]
-        if digest not in tested and len(labels_of[digest]) == 1:
+        single = len(labels_of[digest]) == 1 and dataset.labels[index] >= 0
+        if digest not in tested and single:
             chosen.setdefault(digest, int(index))
     return np.array(sorted(chosen.values()), np.int64)
+
+
+def by_votes(dataset: Dataset, votes: NDArray[np.float32]) -> Dataset:
+    """The data set with what most people saw as labels, -1 where that is none of the seven.
+
+    For the functions that choose; a manifest is of the data set as it was. `votes` is float32
+    [n, 10], see train.votes.counts.
+    """
+    return replace(dataset, labels=majority(votes))
 
 
 def balanced(dataset: Dataset, seed: int, per_class: int | None = None) -> NDArray[np.int64]:

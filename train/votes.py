@@ -32,6 +32,7 @@ from train.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
 
 INDEX = Path(__file__).with_name("ferplus_index.csv.gz")
 _PLACES = [VOTE_COLUMNS.index(name) for name in VOTE_OF_LABEL]
+TRUTHS = ("fer2013", "votes")
 _USAGE = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 
 
@@ -104,6 +105,14 @@ def majority(votes: NDArray[np.float32], ties_to_first: bool = False) -> NDArray
     label_of_column[_PLACES] = np.arange(len(LABELS))
     decided = (top > 0) & (single | ties_to_first)
     return np.where(decided, label_of_column[votes.argmax(axis=1)], -1)
+
+
+def require_votes(labels: str, path: Path | None) -> None:
+    """Raise UserError unless --labels is one of the two truths and has what it needs."""
+    if labels not in TRUTHS:
+        raise UserError(f"--labels {labels} is not known; it takes fer2013 or votes.")
+    if labels == "votes" and path is None:
+        raise UserError("--labels votes needs --votes with FER+'s fer2013new.csv.")
 
 
 def agreement(

@@ -12,7 +12,7 @@ from small_fer import pack
 
 from train.dataset import Dataset, load
 from train.errors import UserError
-from train.labels import LABELS
+from train.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
 from train.subset import (
     as_published,
     balanced,
@@ -22,6 +22,7 @@ from train.subset import (
     manifest_text,
     read_manifest,
 )
+from train.votes import to_csv
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -177,3 +178,36 @@ def test_real(real: Dataset) -> None:
     )
     honest = np.bincount(data.labels[full(data)]).tolist()
     assert honest == [3804, 366, 3842, 7057, 4845, 4693, 2563]
+
+
+def test_by_votes_the_classes_are_what_people_saw(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
+    """People call every happy face surprised and agree about no sad one."""
+    data = load(fer)
+    votes = np.zeros((len(data), 10), np.float32)
+    seen = dict(zip(LABELS, VOTE_OF_LABEL, strict=True)) | {"happy": "surprise"}
+    for i, label in enumerate(data.labels):
+        if LABELS[label] == "sad":
+            votes[i, [VOTE_COLUMNS.index("fear"), VOTE_COLUMNS.index("sadness")]] = 5
+        else:
+            votes[i, VOTE_COLUMNS.index(seen[LABELS[label]])] = 10
+    file, out = tmp_path / "votes.csv", tmp_path / "subset.csv"
+    file.write_text(to_csv(data, votes))
+    words = ("subset", fer, "--out", out, "--labels", "votes")
+    code, text, err = mien_train(*words, "--ferplus", file, "--per-class", 20)
+    assert code == 0, err
+    assert "happy 0" in text
+    assert "sad 0" in text
+    # Of the 15 and 16 honest ones of both; the pair of fear and surprise still has two labels.
+    assert "surprise 20" in text
+    assert "sad has only 0 such images, not 20" in err
+    rows = read_manifest(out)
+    assert "by people's votes" in out.read_text().splitlines()[0]
+    assert {row.label for row in rows} == set(LABELS) - {"sad"}
+    assert len(indices_of(data, rows)) == len(rows)
+    code, _, err = mien_train(*words)
+    assert code == 2
+    assert "needs --votes" in err
+    code, _, err = mien_train(*words, "--votes", file, "--as-published")
+    assert code == 2

@@ -15,7 +15,7 @@ import pytest
 from train import votes as joined
 from train.dataset import Dataset, load
 from train.errors import UserError
-from train.evaluate import evaluate
+from train.evaluate import evaluate, to_json, to_text
 from train.labels import LABELS, VOTE_COLUMNS
 from train.votes import agreement, counts, distribution, majority, read
 
@@ -226,3 +226,27 @@ def test_the_index_fits_the_archive(real: Dataset) -> None:
     numbers = {number for found in index.values() for number in found}
     assert (min(numbers), max(numbers)) == (0, 35801)
     assert len(numbers) > 34000
+
+
+def test_evaluate_with_people_as_the_truth(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    """The table and the plots are by the truth that was asked for; the other stands beside."""
+    data = load(fer)
+    votes = np.zeros((len(data), 10), np.float32)
+    part = np.flatnonzero(data.splits == "validation")
+    votes[part[:10], VOTE_COLUMNS.index("happiness")] = 6
+    votes[part[10:12], VOTE_COLUMNS.index("sadness")] = 6
+
+    def always_happy(images: np.ndarray) -> np.ndarray:
+        return np.tile(np.eye(7, dtype=np.float32)[3] * 9, (len(images), 1))
+
+    found = evaluate(always_happy, data, "validation", votes, "votes")
+    assert (found.all["n"], found.benchmark["n"]) == (12, 22)
+    assert found.all == found.people
+    assert found.reliability.count.sum() == 12
+    assert found.benchmark["accuracy"] == pytest.approx(3 / 22)
+    text = to_text(found)
+    assert text.splitlines()[0].split()[-1] == "fer2013"
+    assert to_json(found)["labels"] == "votes"
+    code, _, err = mien_train("evaluate", tmp_path, fer, "--labels", "votes")
+    assert code == 2
+    assert "needs --votes" in err

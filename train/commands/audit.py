@@ -22,7 +22,11 @@ def audit(
     out: Annotated[Path, typer.Option(help="Folder for the contact sheets.")] = Path("out/audit"),
     votes: Annotated[
         Path | None,
-        typer.Option(help="FER+'s fer2013new.csv: how far people agree with the labels."),
+        typer.Option(
+            "--votes",
+            "--ferplus",
+            help="FER+'s fer2013new.csv: how far people agree with the labels.",
+        ),
     ] = None,
 ) -> None:
     """Count classes and find bad files, copies, conflicting labels and altered pixels."""

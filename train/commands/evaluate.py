@@ -26,8 +26,16 @@ def evaluate(
     ] = None,
     votes: Annotated[
         Path | None,
-        typer.Option(help="FER+'s fer2013new.csv: score against what people see, too."),
+        typer.Option(
+            "--votes",
+            "--ferplus",
+            help="FER+'s fer2013new.csv: score against what people see, too.",
+        ),
     ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(help="The truth of table and plots: 'fer2013', or 'votes' with --votes."),
+    ] = "fer2013",
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw what it confuses."""
@@ -36,6 +44,7 @@ def evaluate(
     from train.backend import start_quietly
     from train.dataset import load
 
+    joined.require_votes(labels, votes)
     file = model / "model.keras" if model.is_dir() else model
     dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
@@ -44,7 +53,7 @@ def evaluate(
 
     network = predict.load_model(file)
     found = evaluation.evaluate(
-        lambda images: predict.logits(network, images), dataset, split, voted
+        lambda images: predict.logits(network, images), dataset, split, voted, labels
     )
     document = {"model": str(file), "data": str(data), **evaluation.to_json(found)}
     folder = out or file.parent / f"evaluation-{split}"

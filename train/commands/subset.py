@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from train.errors import UserError
+
 
 def subset(
     data: Annotated[
@@ -27,31 +29,51 @@ def subset(
             "--as-published", help="The tutorial's 436 per class, copies and test images included."
         ),
     ] = False,
+    labels: Annotated[
+        str,
+        typer.Option(help="What the classes are: 'fer2013', or 'votes', what most people saw."),
+    ] = "fer2013",
+    votes: Annotated[
+        Path | None,
+        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write the images as class folders too (PNG).")
     ] = None,
 ) -> None:
     """Draw equally many training images of each class: distinct, without conflicting labels, none
-    that also stands in a test split."""
+    that also stands in a test split.
+
+    With --labels votes the classes are those that most people saw; the manifest, as always, states
+    FER-2013's labels, by which the images are known again.
+    """
     import numpy as np
 
     from train import subset as subsets
+    from train import votes as joined
     from train.dataset import load
     from train.labels import LABELS
 
+    joined.require_votes(labels, votes)
+    if as_published and labels == "votes":
+        raise UserError("the tutorial's subset is of FER-2013's labels: leave --labels votes away.")
     dataset = load(data)
+    classed = dataset
+    if labels == "votes" and votes is not None:
+        classed = subsets.by_votes(dataset, joined.counts(votes, dataset))
     draw = subsets.as_published if as_published else subsets.balanced
-    chosen = draw(dataset, seed, per_class)
-    counts = np.bincount(dataset.labels[chosen], minlength=len(LABELS))
+    chosen = draw(classed, seed, per_class)
+    counts = np.bincount(classed.labels[chosen], minlength=len(LABELS))
     wanted = per_class or (subsets.PUBLISHED_PER_CLASS if as_published else None)
     kind = "as published, copies and test images included" if as_published else "honest"
-    note = f"balanced subset, {kind}: {len(chosen)} images, seed {seed}"
+    by = ", classes by people's votes" if labels == "votes" else ""
+    note = f"balanced subset, {kind}: {len(chosen)} images, seed {seed}{by}"
     digest = subsets.write_manifest(out, dataset, chosen, note)
     typer.echo(
         f"{len(chosen)} images, "
         + ", ".join(f"{name} {count}" for name, count in zip(LABELS, counts, strict=True))
     )
-    for name, count in subsets.shortfalls(dataset, chosen, wanted).items():
+    for name, count in subsets.shortfalls(classed, chosen, wanted).items():
         typer.echo(f"{name} has only {count} such images, not {wanted}: all are in", err=True)
     typer.echo(f"{out}  sha256 {digest}")
     if export is not None:

@@ -17,7 +17,9 @@ def votes(
     ],
     ferplus: Annotated[
         Path,
-        typer.Option(help="fer2013new.csv from https://github.com/microsoft/FERPlus."),
+        typer.Option(
+            "--ferplus", "--votes", help="fer2013new.csv from https://github.com/microsoft/FERPlus."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The votes by file name.")],
 ) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.confidence import fit_temperature, risk_coverage, threshold_at
-from edge.metrics import ece
-from edge.reading import softmax
+from train.confidence import fit_temperature, risk_coverage, threshold_at
+from train.metrics import reliability, softmax
 
 
 def drawn(count: int = 20000) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +22,7 @@ def test_the_temperature_undoes_what_the_logits_were_stretched_by(factor: float)
     logits, labels = drawn()
     found = fit_temperature(logits * np.float32(factor), labels)
     assert found == pytest.approx(factor, rel=0.03)
-    assert ece(labels, softmax(logits * factor, found)) < 0.015
+    assert reliability(labels, softmax(logits * factor, found)).ece < 0.015
 
 
 def test_the_threshold_leaves_the_share_that_was_asked_for() -> None:
