@@ -1,0 +1,1 @@
+"""The page of `mien run --web`: what the camera sees, in a browser."""

@@ -1,0 +1,238 @@
+// The page of `mien run --web`: takes the state from /api/events and draws it.
+"use strict";
+
+const byId = (id) => document.getElementById(id);
+const make = (tag, text, name) => {
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
+  if (name) node.className = name;
+  return node;
+};
+
+const MOST_FACES = 4;      // shown with bars
+const MOST_MOMENTS = 40;   // listed
+const AGAIN_MS = 3000;     // until the next attempt after a loss
+let colours = {};          // by label
+let order = [];            // labels, in the model's order
+let seconds = [];          // {at, faces, mean}; what /api/timeline gives, and what came since
+let minutes = 5;
+let offset = null;         // of the server's seconds against this browser's clock
+let source = null;         // the EventSource
+let ratio = "";
+
+function showPicture(shown) {
+  const live = byId("live");
+  // A hidden page costs the device nothing.
+  if (shown) live.src = "/live.mjpg?" + Date.now();
+  else live.removeAttribute("src");
+}
+
+function curtain(words) {
+  byId("curtain").textContent = words;
+  byId("curtain").classList.toggle("drawn", Boolean(words));
+}
+
+function showCamera(state, why) {
+  const pill = byId("camera");
+  const words = { running: "live", lost: "camera lost", paused: "paused", starting: "starting", offline: "offline" };
+  pill.dataset.state = state;
+  pill.textContent = words[state] || state;
+  curtain({
+    lost: "The camera is lost. " + (why || ""),
+    paused: "The camera is paused.",
+    starting: "Waiting for the first frame.",
+    offline: "Mien does not answer. Trying again.",
+  }[state] || "");
+}
+
+function learn(labels) {
+  if (order.length) return;
+  colours = Object.fromEntries(labels.map((label) => [label.name, label.colour]));
+  order = labels.map((label) => label.name).filter((name) => name !== "uncertain");
+  byId("legend").replaceChildren(...order.map((name) => {
+    const item = make("li");
+    const dot = make("i");
+    dot.style.background = colours[name];
+    item.append(dot, name);
+    return item;
+  }));
+}
+
+function newCard() {
+  const card = make("article", undefined, "face");
+  const title = make("h3");
+  title.append(make("span"), make("small"), make("small"));
+  card.append(title);
+  for (const name of order) {
+    const row = make("div", undefined, "bar");
+    const track = make("i");
+    const fill = make("b");
+    fill.style.background = colours[name];
+    track.append(fill);
+    row.append(make("span", name), track, make("span"));
+    card.append(row);
+  }
+  return card;
+}
+
+function fillCard(card, face) {
+  const [emotion, who, sure] = card.firstChild.children;
+  emotion.textContent = face.emotion;
+  who.textContent = face.id === null ? "" : "face " + face.id;
+  sure.textContent = Math.round(100 * face.confidence) + " %";
+  order.forEach((name, index) => {
+    const row = card.children[index + 1];
+    const p = face.probabilities[name] || 0;
+    row.classList.toggle("first", name === face.emotion);
+    row.children[1].firstChild.style.transform = "scaleX(" + p.toFixed(3) + ")";
+    row.lastChild.textContent = Math.round(100 * p) + " %";
+  });
+}
+
+function showFaces(faces) {
+  const place = byId("faces");
+  // By person, so that a card stays a person's while both are in view.
+  const shown = faces.slice(0, MOST_FACES).sort((a, b) => (a.id || 0) - (b.id || 0));
+  if (!shown.length) {
+    if (!place.querySelector(".none")) place.replaceChildren(make("article", "No face in view", "face none"));
+    return;
+  }
+  const cards = place.querySelectorAll(".face:not(.none)");
+  if (cards.length !== shown.length || place.querySelector(".none")) {
+    place.replaceChildren(...shown.map((_, index) => cards[index] || newCard()));
+  }
+  shown.forEach((face, index) => fillCard(place.children[index], face));
+}
+
+function showState(state) {
+  learn(state.labels);
+  byId("source").textContent = state.name;
+  document.title = (state.faces[0] ? state.faces[0].emotion + " – " : "") + "Mien";
+  showCamera(state.camera, state.why);
+  showFaces(state.faces);
+  byId("count").textContent = state.faces.length;
+  byId("fps").textContent = state.fps.toFixed(state.fps < 10 ? 1 : 0);
+  byId("latency").textContent = state.latency_ms === null ? "–" : Math.round(state.latency_ms) + " ms";
+  byId("work").textContent = state.ms.total === undefined ? "–" : state.ms.total.toFixed(state.ms.total < 10 ? 1 : 0) + " ms";
+  byId("temperature").textContent = state.temperature === null ? "–" : state.temperature.toFixed(0) + " °C";
+  const shape = state.size.join(" / ");
+  if (state.size[0] && shape !== ratio) byId("picture").style.aspectRatio = ratio = shape;
+  remember(state);
+}
+
+function remember(state) {
+  offset = state.uptime - performance.now() / 1000;
+  if (state.camera !== "running") return;
+  const at = Math.floor(state.uptime);
+  let last = seconds[seconds.length - 1];
+  if (!last || last.at < at) {
+    last = { at, faces: 0, mean: null, states: 0, readings: 0, sums: order.map(() => 0) };
+    seconds.push(last);
+  }
+  if (!last.sums) return;   // the server's own second is better than ours
+  last.states += 1;
+  for (const face of state.faces) {
+    last.readings += 1;
+    order.forEach((name, index) => { last.sums[index] += face.probabilities[name] || 0; });
+  }
+  last.faces = last.readings / last.states;
+  last.mean = last.readings ? last.sums.map((sum) => sum / last.readings) : null;
+  while (seconds.length > 60 * minutes + 2) seconds.shift();
+}
+
+function drawChart() {
+  const canvas = byId("chart");
+  const scale = window.devicePixelRatio || 1;
+  const width = canvas.clientWidth, height = canvas.clientHeight;
+  if (canvas.width !== Math.round(width * scale)) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+  }
+  const pen = canvas.getContext("2d");
+  const style = getComputedStyle(document.body);
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  const bottom = height - 20, span = 60 * minutes;
+  pen.fillStyle = style.getPropertyValue("--track");
+  pen.fillRect(0, 0, width, bottom);
+  if (offset !== null) {
+    const now = performance.now() / 1000 + offset;
+    const x = (at) => width * (1 - (now - at) / span);
+    for (const second of seconds) {
+      if (!second.mean || now - second.at > span) continue;
+      let top = 0;
+      // Whole pixels, or thin lines would stand between the seconds.
+      const left = Math.max(0, Math.floor(x(second.at))), right = Math.min(width, Math.ceil(x(second.at + 1)));
+      second.mean.forEach((share, index) => {
+        pen.fillStyle = colours[order[index]];
+        pen.fillRect(left, top, right - left, share * bottom + 0.6);
+        top += share * bottom;
+      });
+    }
+  }
+  pen.fillStyle = style.getPropertyValue("--soft");
+  pen.font = "12px system-ui, sans-serif";
+  const every = width / minutes < 90 ? minutes : 1;   // minutes between two labels
+  for (let minute = 0; minute <= minutes; minute += every) {
+    const words = minute ? "\u2212" + minute + " min" : "now";
+    const place = width * (1 - minute / minutes);
+    pen.textAlign = minute === 0 ? "right" : minute === minutes ? "left" : "center";
+    pen.fillText(words, place, height - 4);
+  }
+}
+
+function addMoment(moment) {
+  const list = byId("moments");
+  if (list.querySelector(".none")) list.replaceChildren();
+  if (list.firstChild && Number(list.firstChild.dataset.number) >= moment.number) return;
+  const item = make("li");
+  item.dataset.number = moment.number;
+  const time = make("time", new Date(moment.clock).toLocaleTimeString());
+  time.dateTime = moment.clock;
+  item.append(time, make("span", moment.what + (moment.why ? ": " + moment.why : "")));
+  list.prepend(item);
+  while (list.children.length > MOST_MOMENTS) list.lastChild.remove();
+}
+
+async function loadTimeline() {
+  const answer = await fetch("/api/timeline");
+  if (answer.status === 401) location.reload();   // the page that asks for the token
+  if (!answer.ok) return;
+  const timeline = await answer.json();
+  minutes = timeline.minutes;
+  byId("minutes").textContent = minutes;
+  seconds = timeline.seconds;
+  offset = timeline.now - performance.now() / 1000;
+  byId("moments").replaceChildren(make("li", "None yet", "none"));
+  timeline.moments.forEach(addMoment);
+}
+
+function listen() {
+  if (source) source.close();
+  source = new EventSource("/api/events");
+  source.addEventListener("open", () => {
+    showPicture(!document.hidden);
+    loadTimeline().catch(() => {});
+  });
+  source.addEventListener("state", (event) => showState(JSON.parse(event.data)));
+  source.addEventListener("moment", (event) => addMoment(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    showCamera("offline");
+    // A browser tries again by itself after a cut, but not after a refusal.
+    if (source.readyState !== EventSource.CLOSED) return;
+    fetch("/api/state").then((answer) => { if (answer.status === 401) location.reload(); }).catch(() => {});
+    setTimeout(listen, AGAIN_MS);
+  });
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    showPicture(false);
+    if (source) source.close();
+  } else listen();
+});
+window.addEventListener("load", () => {
+  listen();
+  setInterval(() => { if (!document.hidden) drawChart(); }, 500);
+});
+window.addEventListener("resize", drawChart);

@@ -1,0 +1,98 @@
+"""A page that is served for a test, frames for it, and a plain visitor."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from made import LABELS
+
+from edge.faces import Face
+from edge.pause import Pause
+from edge.pipeline import FrameResult
+from edge.reading import Reading
+from edge.sources.frame import Frame
+from edge.web.address import parse_address
+from edge.web.server import WebOutput
+
+
+def face(emotion: str = "happy", box: tuple[int, int, int, int] = (40, 40, 60, 60), id: int = 1):
+    rest = 0.1 / (len(LABELS) - 1)
+    sure = {label: 0.9 if label == emotion else rest for label in LABELS}
+    return Face(box, Reading(emotion, 0.9, sure), id)
+
+
+def seen(
+    index: int, *faces: Face, time: float | None = None, size: tuple[int, int] = (240, 320)
+) -> tuple[Frame, FrameResult]:
+    """A noisy frame, which JPEG cannot make small, and what was found in it."""
+    noise = _noise(size)
+    at = index / 30 if time is None else time
+    ms = {"detect": 4.0, "classify": 1.0, "total": 5.0}
+    return Frame(index, at, noise[..., 0], noise), FrameResult(index, at, faces, ms, 0.04)
+
+
+@functools.cache
+def _noise(size: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+
+
+@contextlib.contextmanager
+def served(
+    address: str = "127.0.0.1:0",
+    token: str | None = None,
+    pause: Pause | None = None,
+    blur: bool = False,
+) -> Iterator[WebOutput]:
+    output = WebOutput(
+        parse_address(address), token, "clip.mp4", LABELS, pause, blur, hot=lambda: 51.5
+    )
+    try:
+        yield output
+    finally:
+        output.close()
+
+
+def get(
+    output: WebOutput, path: str, method: str = "GET", body: str | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Ask for a path; header names have _ for -."""
+    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=10)
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, named)
+        answer = connection.getresponse()
+        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def get_json(output: WebOutput, path: str) -> Any:
+    return json.loads(get(output, path)[2])
+
+
+def watch(output: WebOutput, path: str, receive_buffer: int | None = None) -> socket.socket:
+    """Ask for a stream and return the socket, unread."""
+    viewer = socket.socket()
+    if receive_buffer is not None:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    viewer.settimeout(10)
+    viewer.connect(("127.0.0.1", output.port))
+    viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return viewer
+
+
+def read_until(viewer: socket.socket, marks: bytes, count: int = 1) -> bytes:
+    """Read until something was seen so many times."""
+    data = b""
+    while data.count(marks) < count:
+        more = viewer.recv(65536)
+        assert more, data[-500:]
+        data += more
+    return data
