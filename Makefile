@@ -24,7 +24,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo train convert test lint clean need-data
+.PHONY: help setup demo train convert wheel test lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,12 @@ train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: D
 convert: need-data $(TRAIN) ## make a trained model int8, check and pack it: DATA= [RUN= OUT=]
 	@$(BIN)/mien-convert "$(RUN)/model.keras" "$(DATA)" --out "$(OUT)" $(ARGS)
 	@echo "try it: $(BIN)/mien run edge/demo/clip.mp4 --model $(OUT)"
+
+wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no compiler on the Pi
+	@rm -rf build dist/mien-*.whl
+	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	@rm -rf build
+	@ls dist/mien-*.whl
 
 test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
 	@$(BIN)/python -m pytest $(ARGS)
