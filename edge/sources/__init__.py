@@ -25,31 +25,33 @@ def open_source(
 ) -> Source:
     """Open what a person named.
 
-    `auto` (a Pi camera, else the first USB camera), `picamera[:N]`, `usb[:N]`, a device such as
-    `/dev/video0`, an `http(s)://` or `rtsp://` address, a folder of pictures, a picture or a
-    video file. `bgr` of the frames is None unless `want_colour`; `say` takes sentences for the
-    user that stop nothing. Raises UserError where it cannot be opened.
+    `auto` (a Pi camera, else the first USB camera), `picamera[:N|:NAME]`, `usb[:N|:NAME]`, a
+    device such as `/dev/video0` or one under `/dev/v4l/by-id`, an `http(s)://` or `rtsp://`
+    address, a folder of pictures, a picture or a video file. `bgr` of the frames is None unless
+    `want_colour`; `say` takes sentences for the user that stop nothing. A camera or stream that is
+    lost once it ran is looked for until it is back, or for `give_up` seconds. Raises UserError
+    where it cannot be opened.
     """
     mode = mode or CameraMode()
     if spec == "auto":
-        return _auto(mode, want_colour, say)
-    kind, _, number = spec.partition(":")
+        return _auto(mode, want_colour, say, give_up)
+    kind, _, which = spec.partition(":")
     if kind in ("picamera", "usb"):
-        if number and not re.fullmatch("[0-9]{1,3}", number):
-            raise UserError(f"{spec} names no camera; write {kind} or {kind}:0, {kind}:1, ...")
+        # Up to three digits are a number, anything else is a part of a name.
+        camera = int(which or 0) if re.fullmatch("[0-9]{0,3}", which) else which
         if kind == "usb":
-            return usb.open_usb_number(int(number or 0), mode, want_colour, say)
-        return picamera.open_picamera(int(number or 0), mode, want_colour, say)
+            return usb.open_usb(usb.find_usb(camera), mode, want_colour, say, give_up)
+        return picamera.open_picamera(camera, mode, want_colour, say, give_up)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", spec)
     if scheme:
         if scheme[1].lower() not in SCHEMES:
             raise UserError(
                 f"{public(spec)}: {scheme[1]} is not read; use {', '.join(SCHEMES)} or a path."
             )
-        return open_stream(spec, want_colour, say)
+        return open_stream(spec, want_colour, mode.stall_s, say, give_up)
     path = Path(spec)
     if _is_device(path):
-        return usb.open_usb(path, mode, want_colour, say)
+        return usb.open_usb(path, mode, want_colour, say, give_up)
     try:
         path.stat()
     except (OSError, ValueError):
@@ -82,12 +84,12 @@ def _no_such_source(spec: str) -> str:
         return f"There is no file named {spec}; for a camera write usb:{spec} or picamera:{spec}."
     return (
         f"{spec[:200] or 'An empty name'} is no file, folder or camera; a source is auto, "
-        "picamera[:N], usb[:N], /dev/videoN, a video file, an http://, https:// or rtsp:// "
-        "address, or a folder of pictures."
+        "picamera[:N|:NAME], usb[:N|:NAME], /dev/videoN, a video file, an http://, https:// or "
+        "rtsp:// address, or a folder of pictures."
     )
 
 
-def _auto(mode: CameraMode, want_colour: bool, say: Say) -> Source:
+def _auto(mode: CameraMode, want_colour: bool, say: Say, give_up: float | None) -> Source:
     remedy = "plug one in"
     try:
         number = picamera.pi_camera()
@@ -97,10 +99,10 @@ def _auto(mode: CameraMode, want_colour: bool, say: Say) -> Source:
         looked = f"{error.why}, so no Pi camera could be looked for"
         remedy += f" ({error.remedy})"
     if number is not None:
-        return picamera.open_picamera(number, mode, want_colour, say)
+        return picamera.open_picamera(number, mode, want_colour, say, give_up)
     cameras = v4l2.usb_cameras()
     if cameras:
-        return usb.open_usb(cameras[0].path, mode, want_colour, say)
+        return usb.open_usb(cameras[0].path, mode, want_colour, say, give_up)
     raise UserError(
         f"No camera was found: {looked}, and no USB camera stands under /dev/video*; {remedy}, "
         "or name a source, as in `mien run clip.mp4`."

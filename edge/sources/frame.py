@@ -89,13 +89,22 @@ class CameraMode:
     height: int = 480  # px
     fps: float = 30.0
     asked: bool = False  # whether the user asked for it, so that a difference is worth a sentence
+    stall_s: float = 5.0  # s without a frame after which a camera or stream counts as lost
+    exposure_us: int | None = None  # microseconds; None: automatic. This and the next two: Pi only
+    gain: float | None = None  # of the sensor's amplifier, 1 is none; None: automatic
+    focus_m: float | None = None  # m, may be infinite; None: continuous autofocus where there is
+
+    @property
+    def controls(self) -> bool:
+        """Whether it asks for something that only a Pi camera lets Mien set."""
+        return (self.exposure_us, self.gain, self.focus_m) != (None, None, None)
 
 
 @dataclass(frozen=True)
 class Shot:
     """One picture as a device gives it."""
 
-    taken: float  # s, on a clock that only has to be the same for one device
+    exposed: float  # s of time.monotonic(): of the exposure, or of arrival where nobody says it
     gray: Pixels  # [H, W]
     bgr: Pixels | None  # [H, W, 3], blue first
 
@@ -107,11 +116,11 @@ class Device(Protocol):
     fps: float | None
 
     def read(self) -> Shot:
-        """Wait for the next picture, for some seconds at most; raises SourceLost."""
+        """Wait for the next picture, for `CameraMode.stall_s` at most; raises SourceLost."""
         ...
 
     def close(self) -> None:
-        """Give the device back."""
+        """Give the device back; called by the thread that reads, so it may take its time."""
         ...
 
 

@@ -11,26 +11,26 @@ import numpy as np
 from edge.errors import UserError
 from edge.sources.capture import open_capture
 from edge.sources.frame import Say, Shot, SourceLost, usable_fps
-from edge.sources.live import LiveSource, patiently
+from edge.sources.live import LiveSource
+from edge.sources.reader import patiently
 from edge.sources.video import VideoSource, frame_count
 
 SCHEMES = ("http", "https", "rtsp", "rtsps")
 OPEN_S = 10  # s, how long a server may take to answer
-READ_S = 5  # s without a frame; without a limit FFmpeg blocks for 30
 
 
 class StreamDevice:
-    """An opened stream."""
+    """An opened stream; `stall_s` is how long a read waits (FFmpeg itself would for 30 s)."""
 
-    def __init__(self, url: str, want_colour: bool) -> None:
+    def __init__(self, url: str, want_colour: bool, stall_s: float) -> None:
         self.name = public(url)
         self.capture = open_capture(
             url,
             (
                 cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-                OPEN_S * 1000,
+                round(OPEN_S * 1000),
                 cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-                READ_S * 1000,
+                round(stall_s * 1000),
             ),
         )
         if not self.capture.isOpened():
@@ -41,34 +41,42 @@ class StreamDevice:
             )
         self.fps = usable_fps(self.capture.get(cv2.CAP_PROP_FPS))
         self._want_colour = want_colour
+        self._stall = stall_s
 
     def read(self) -> Shot:
-        """Wait for the next picture; raises SourceLost after five seconds or at the end."""
-        more, bgr = self.capture.read()
-        taken = time.monotonic()
-        if not more:
+        """Wait for the next picture; raises SourceLost after `stall_s` or at the end."""
+        more = self.capture.grab()
+        arrived = time.monotonic()  # when it was exposed, a stream does not say
+        bgr = self.capture.retrieve()[1] if more else None
+        if bgr is None:
             raise SourceLost(
-                f"{self.name} ended or gave nothing for {READ_S} s; "
-                "check the network and the camera, then start again."
+                f"{self.name} ended or gave nothing for {self._stall:g} s; "
+                "check the network and the camera."
             )
         picture = np.asarray(bgr, np.uint8)
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Shot(taken, gray, picture if self._want_colour else None)
+        return Shot(arrived, gray, picture if self._want_colour else None)
 
     def close(self) -> None:
         """Close the connection."""
         self.capture.release()
 
 
-def open_stream(url: str, want_colour: bool, say: Say) -> LiveSource | VideoSource:
+def open_stream(
+    url: str, want_colour: bool, stall_s: float, say: Say, give_up: float | None = None
+) -> LiveSource | VideoSource:
     """Open an address; a file that a server holds has an end and is read whole, as a video.
 
     Raises UserError where it does not answer or gives nothing that FFmpeg can read.
     """
-    device = patiently(lambda: StreamDevice(url, want_colour))
+
+    def connect() -> StreamDevice:
+        return StreamDevice(url, want_colour, stall_s)
+
+    device = patiently(connect)
     if frame_count(device.capture) is not None:
         return VideoSource(device.name, device.capture, want_colour, say)
-    return LiveSource(device)
+    return LiveSource(device, connect, say, stall_s, give_up)
 
 
 def public(url: str) -> str:

@@ -13,9 +13,12 @@ from edge.errors import UserError
 from edge.quiet import hush
 from edge.sources import v4l2
 from edge.sources.frame import CameraMode, Pixels, Say, Shot, SourceLost, usable_fps
-from edge.sources.live import LiveSource, patiently
+from edge.sources.holders import holders_of
+from edge.sources.live import LiveSource
+from edge.sources.reader import patiently
 
 BAD_IN_A_ROW = 30  # pictures that cannot be decoded before the camera counts as lost
+OLDEST_S = 1.0  # a driver's time stamp further in the past is of another clock than ours
 PI_CAMERA_DRIVERS = ("unicam", "rp1-cfe")
 # Where the gray values stand in a raw picture: which channel of a packed one.
 PACKED = {"YUYV": 0, "YUY2": 0, "YVYU": 0, "UYVY": 1, "VYUY": 1}
@@ -35,19 +38,28 @@ class UsbDevice:
 
     def __init__(self, path: Path, mode: CameraMode, want_colour: bool, say: Say) -> None:
         self.name = str(path)
+        if mode.controls:
+            raise UserError(
+                "Exposure, gain and focus are set by mien on a Pi camera only; for this one leave "
+                f"them out and see `v4l2-ctl -d {path} --list-ctrls`."
+            )
         hush()
         self.capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
         if not self.capture.isOpened():
             self.capture.release()
+            by = holders_of(path)
+            if by:
+                raise UserError(f"{path} is in use by {by}; end that program.")
             raise UserError(
-                f"{path} does not open: another program has it (`fuser -v {path}` shows which) "
-                "or it gives no pictures; close that program or unplug and plug it."
+                f"{path} does not open: another program has it (`sudo fuser -v {path}` shows "
+                "which) or it gives no pictures; end that program, or unplug and plug it."
             )
         self._configure(mode)
         self._want_colour = want_colour
         self._raw = not want_colour and self._ask_raw()
         self._bad = 0
-        size = self._size()
+        self._fourcc = _fourcc(self.capture)
+        size = self._given = self._size()
         self.fps = usable_fps(self.capture.get(cv2.CAP_PROP_FPS))
         fits = size == (mode.width, mode.height) and (self.fps or mode.fps) >= mode.fps * 0.9
         if mode.asked and not fits:
@@ -60,10 +72,9 @@ class UsbDevice:
         """Wait for the next picture; raises SourceLost after an unplug."""
         while True:
             more, raw = self.capture.read()
-            taken = time.monotonic()
-            if not more:
+            if not more or raw is None:
                 raise SourceLost(f"{self.name} gives no more pictures; check its plug.")
-            shot = self._shot(taken, np.asarray(raw, np.uint8))
+            shot = self._shot(self._exposed(time.monotonic()), np.asarray(raw, np.uint8))
             if shot is not None:
                 self._bad = 0
                 return shot
@@ -78,12 +89,21 @@ class UsbDevice:
         """Give the camera back."""
         self.capture.release()
 
-    def _shot(self, taken: float, raw: Pixels) -> Shot | None:
+    def _exposed(self, arrived: float) -> float:
+        """Return when the newest picture was exposed, where the driver says it on our clock.
+
+        Most drivers stamp with CLOCK_MONOTONIC, which is time.monotonic() on Linux; some with the
+        time of day, or with nothing.
+        """
+        stamp = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        return stamp if 0 <= arrived - stamp < OLDEST_S else arrived
+
+    def _shot(self, exposed: float, raw: Pixels) -> Shot | None:
         if self._raw:
-            gray = gray_of(raw, _fourcc(self.capture), self._size())
-            return None if gray is None else Shot(taken, gray, None)
+            gray = gray_of(raw, self._fourcc, self._given)
+            return None if gray is None else Shot(exposed, gray, None)
         gray = np.asarray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Shot(taken, gray, raw if self._want_colour else None)
+        return Shot(exposed, gray, raw if self._want_colour else None)
 
     def _configure(self, mode: CameraMode) -> None:
         """Ask for raw YUYV, and for MJPG where that brings the size or rate that YUYV lacks.
@@ -144,8 +164,30 @@ def gray_of(raw: Pixels, fourcc: str, size: tuple[int, int]) -> Pixels | None:
     return np.asarray(gray if fourcc == "GREY" else cv2.LUT(gray, FULL_RANGE), np.uint8)
 
 
-def open_usb(path: Path, mode: CameraMode, want_colour: bool, say: Say) -> LiveSource:
-    """Open a V4L2 device by its path; raises UserError with what stands in the way."""
+def open_usb(
+    path: Path, mode: CameraMode, want_colour: bool, say: Say, give_up: float | None = None
+) -> LiveSource:
+    """Open a V4L2 device by its path; raises UserError with what stands in the way.
+
+    After a loss it is found again by udev's name for it, or by its own name and plug: its number
+    changes.
+    """
+    camera = usable(path)
+    link = v4l2.link_to(path)
+    device = patiently(lambda: UsbDevice(path, mode, want_colour, say))
+
+    def reopen() -> UsbDevice:
+        now = v4l2.find_again(camera, link)
+        if now is None:
+            raise UserError(f"{path} is not there.")
+        usable(now)
+        return UsbDevice(now, mode, want_colour, lambda sentence: None)
+
+    return LiveSource(device, reopen, say, mode.stall_s, give_up)
+
+
+def usable(path: Path) -> v4l2.Node:
+    """Return what a device is that gives pictures to this user; raises UserError for others."""
     if not path.exists():
         raise UserError(f"{path} does not exist; {_there_is()}.")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -161,15 +203,33 @@ def open_usb(path: Path, mode: CameraMode, want_colour: bool, say: Say) -> LiveS
         raise UserError(f"{path} is the raw side of a Pi camera; run `mien run picamera`.")
     if not found.captures:
         raise UserError(f"{path} gives no pictures (metadata or a codec); {_there_is()}.")
-    return LiveSource(patiently(lambda: UsbDevice(path, mode, want_colour, say)))
+    return found
 
 
-def open_usb_number(number: int, mode: CameraMode, want_colour: bool, say: Say) -> LiveSource:
-    """Open the USB camera with a number, counted from 0; raises UserError."""
+def find_usb(which: int | str) -> Path:
+    """Return the USB camera with a number, counted from 0, or with a part of a name.
+
+    The name is the one it tells or udev's under /dev/v4l/by-id. Raises UserError.
+    """
     cameras = v4l2.usb_cameras()
-    if number >= len(cameras):
-        raise UserError(f"There is no USB camera number {number}; {_there_is()}.")
-    return open_usb(cameras[number].path, mode, want_colour, say)
+    if isinstance(which, int):
+        if which >= len(cameras):
+            raise UserError(f"There is no USB camera number {which}; {_there_is()}.")
+        return cameras[which].path
+    found = []
+    for camera in cameras:
+        link = v4l2.link_to(camera.path)
+        names = f"{camera.card}\n{link.name if link else ''}"
+        if which.casefold() in names.casefold():
+            found.append(camera.path)
+    if len(found) > 1:
+        raise UserError(
+            f"{which} is in the names of several USB cameras: {', '.join(map(str, found))}; "
+            "name one by its path under /dev/v4l/by-id."
+        )
+    if not found:
+        raise UserError(f"There is no USB camera named {which}; {_there_is()}.")
+    return found[0]
 
 
 def _there_is() -> str:

@@ -69,5 +69,36 @@ def usb_cameras() -> list[Node]:
     return list(cameras.values())
 
 
+def link_to(path: Path) -> Path | None:
+    """Return udev's name for a device, which stays when its number changes; None without udev.
+
+    A name under /dev/v4l is returned as it is.
+    """
+    if path.is_relative_to(DEV / "v4l"):
+        return path
+    real = path.resolve()
+    for link in sorted((DEV / "v4l" / "by-id").glob("*")):
+        if link.resolve() == real:
+            return link
+    return None
+
+
+def find_again(camera: Node, link: Path | None) -> Path | None:
+    """Return where a camera is now that was unplugged, None where it is not there.
+
+    Its link says so if it has one. Else it is the camera of the same name at the same plug.
+    """
+    if link is not None and link.exists():
+        return link
+    for path in sorted(DEV.glob("video[0-9]*"), key=natural):
+        try:
+            found = node(path)
+        except OSError:
+            continue
+        if found.captures and (found.bus, found.card) == (camera.bus, camera.card):
+            return path
+    return None
+
+
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "replace")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import sys
+import threading
 import time
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +33,8 @@ class Bench:
     largest: tuple[int, int] = (4608, 2592)
     opened: list[Any] = field(default_factory=list)
     held: int = 0  # requests not released
+    hangs: threading.Event | None = None  # stop() waits for it, as after a lost CSI link
+    stamp: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 CSI = {
@@ -47,6 +51,16 @@ USB = {
 }
 
 
+# As an imx708 on a Pi 5 has them.
+RANGES = {
+    "FrameDurationLimits": (8333, 220417, None),
+    "ExposureTime": (26, 220416, None),
+    "AnalogueGain": (1.12, 16.0, None),
+    "AfMode": (0, 2, 0),
+    "LensPosition": (0.0, 32.0, 1.0),
+}
+
+
 class Request:
     """picamera2.request.CompletedRequest."""
 
@@ -54,6 +68,7 @@ class Request:
         self._camera = camera
         self._number = number
         self._released = False
+        self._stamp = camera.bench.stamp()
         camera.bench.held += 1
 
     def make_array(self, name: str) -> np.ndarray:
@@ -70,7 +85,7 @@ class Request:
         return padded
 
     def get_metadata(self) -> dict[str, Any]:
-        return {"SensorTimestamp": 5_000_000_000 + self._number * 33_333_000}
+        return {"SensorTimestamp": self._stamp}
 
     def release(self) -> None:
         assert not self._released
@@ -93,12 +108,13 @@ def make_class(bench: Bench) -> type:
                 if bench.version == "0.3.36":
                     raise IndexError("list index out of range")
                 raise RuntimeError(f"No camera number {camera_num} found")
-            if bench.busy:
+            # The process that has a camera is refused a second time like any other.
+            if bench.busy or any(c.number == camera_num and not c.closed for c in bench.opened):
                 cause = RuntimeError("Failed to acquire camera: Device or resource busy")
                 raise RuntimeError("Camera __init__ sequence did not complete.") from cause
             self.bench = bench
             self.number = camera_num
-            self.camera_controls = dict.fromkeys(bench.controls, (0, 1, None))
+            self.camera_controls = {name: RANGES[name] for name in bench.controls}
             self.config: dict[str, Any] = {}
             self.running = False
             self.closed = False
@@ -172,6 +188,8 @@ def make_class(bench: Bench) -> type:
 
         def stop(self) -> None:
             assert self.jobs == 0, "would wait for ever behind a job that never ends"
+            if self.bench.hangs is not None and self.running:
+                self.bench.hangs.wait(10)
             self.running = False
 
         def close(self) -> None:

@@ -2,12 +2,15 @@
 
 From the kernel's videodev2.h and OpenCV 4.14's cap_v4l.cpp, and what a device of the vivid driver
 did: `set` says True whatever happens, after an unplug `isOpened()` stays True and `read()` is
-False, a busy device does not open, and without CAP_PROP_CONVERT_RGB the camera's own bytes come.
+False, a busy device does not open, without CAP_PROP_CONVERT_RGB the camera's own bytes come, and
+CAP_PROP_POS_MSEC is the driver's time stamp.
 """
 
 from __future__ import annotations
 
 import struct
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -36,6 +39,8 @@ class Webcam:
     busy: bool = False
     broken: set[int] = field(default_factory=set)  # numbers of frames cut short on the cable
     raw_allowed: bool = True  # old OpenCV builds convert always
+    stamp: Callable[[], float] = time.monotonic  # s, what the driver stamps a picture with
+    interval: float = 0.0  # s from picture to picture
 
 
 class FakeCapture:
@@ -47,13 +52,14 @@ class FakeCapture:
     def __init__(self, path: str, backend: int) -> None:
         assert backend == cv2.CAP_V4L2
         assert isinstance(path, str)  # an index would be another device after the next boot
-        self.camera = self.cameras[path]
+        self.camera = self.cameras[str(Path(path).resolve())]
         self.fourcc = next(iter(self.camera.modes))
         self.size = next(iter(self.camera.modes[self.fourcc]))
         self.convert = 1.0
         self.read_count = 0
         self.order: list[int] = []
         self.released = False
+        self.stamped = 0.0  # ms
         self.opened.append(self)
 
     def isOpened(self) -> bool:
@@ -83,11 +89,14 @@ class FakeCapture:
             cv2.CAP_PROP_FRAME_HEIGHT: float(self.size[1]),
             cv2.CAP_PROP_FPS: self.camera.modes[self.fourcc][self.size],
             cv2.CAP_PROP_CONVERT_RGB: self.convert,
+            cv2.CAP_PROP_POS_MSEC: self.stamped,
         }[what]
 
     def read(self) -> tuple[bool, np.ndarray | None]:
+        time.sleep(self.camera.interval)
         if self.read_count >= self.camera.frames:
             return False, None
+        self.stamped = 1e3 * self.camera.stamp()
         number = self.read_count
         self.read_count += 1
         width, height = self.size

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -10,7 +15,9 @@ import pytest
 from fake_v4l2 import CAPTURE, CODEC, METADATA, FakeCapture, Webcam, answer, plug, querycap
 
 from edge.errors import UserError
-from edge.sources import CameraMode, SourceLost, open_source, v4l2
+from edge.sources import CameraMode, Change, Frame, SourceLost, live, open_source, v4l2
+from edge.sources.live import LiveSource
+from edge.sources.usb import find_usb, open_usb
 
 VGA = (640, 480)
 HD = (1280, 720)
@@ -41,12 +48,17 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def open_at(path: Path, mode: CameraMode, colour: bool = False, **keywords: object) -> object:
-    from edge.sources.usb import open_usb
-
+def open_at(path: Path, mode: CameraMode, colour: bool = False) -> tuple[LiveSource, list[str]]:
+    """Open a camera as one that ends when it is lost."""
     said: list[str] = []
-    source = open_usb(path, mode, colour, said.append)
+    source = open_usb(path, mode, colour, said.append, give_up=0)
     return source, said
+
+
+def next_frame(source: LiveSource) -> Frame:
+    frame = next(source.frames())
+    assert isinstance(frame, Frame)
+    return frame
 
 
 def test_the_search_skips_metadata_codecs_and_the_pi_cameras_raw_side(dev: Path) -> None:
@@ -56,8 +68,20 @@ def test_the_search_skips_metadata_codecs_and_the_pi_cameras_raw_side(dev: Path)
     ]
 
 
-@pytest.mark.parametrize(("spec", "node"), [("auto", 4), ("usb", 4), ("usb:0", 4), ("usb:1", 10)])
-def test_a_camera_by_number(dev: Path, spec: str, node: int) -> None:
+@pytest.mark.parametrize(
+    ("spec", "node"),
+    [
+        ("auto", 4),
+        ("usb", 4),
+        ("usb:0", 4),
+        ("usb:1", 10),
+        ("usb:desk", 4),
+        ("usb:Door Cam", 10),
+        ("usb:046D_0825", 10),  # as udev names it
+    ],
+)
+def test_a_camera_by_number_or_name(dev: Path, spec: str, node: int) -> None:
+    link(dev, "usb-046d_0825_5E2A11-video-index0", "video10")
     source = open_source(spec)
     assert source.name == str(dev / f"video{node}")
     frame = next(source.frames())
@@ -67,8 +91,6 @@ def test_a_camera_by_number(dev: Path, spec: str, node: int) -> None:
 
 
 def test_wrong_numbers_and_nodes(dev: Path) -> None:
-    from edge.sources.usb import open_usb
-
     with pytest.raises(UserError, match=r"no USB camera number 2; there is .*video4 \(Desk Cam\)"):
         open_source("usb:2")
     for name, part in {
@@ -80,7 +102,29 @@ def test_wrong_numbers_and_nodes(dev: Path) -> None:
     }.items():
         with pytest.raises(UserError, match=part):
             open_usb(dev / name, CameraMode(), False, print)
+    with pytest.raises(UserError, match=r"no USB camera named C920; there is .*\(Desk Cam\)"):
+        open_source("usb:C920")
+    with pytest.raises(UserError, match=r"several USB cameras: .*video4, .*by-id"):
+        open_source("usb:cam")
+    with pytest.raises(UserError, match=r"on a Pi camera only.*v4l2-ctl -d"):
+        open_source("usb", mode=CameraMode(gain=2.0))
     assert not FakeCapture.opened
+
+
+def test_busy_says_by_whom(dev: Path) -> None:
+    FakeCapture.cameras[str(dev / "video4")].busy = True
+    script = dev / "motion.py"
+    script.write_text("import sys; file = open(sys.argv[1]); print('open', flush=True); input()")
+    words = [sys.executable, str(script), str(dev / "video4")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(UserError) as caught:
+            open_source("usb")
+        assert other.stdin is not None
+        other.stdin.close()
+    expected = f"video4 is in use by motion.py (process {other.pid}); end that program."
+    assert str(caught.value).endswith(expected)
 
 
 def test_busy_and_forbidden(dev: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +182,7 @@ def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
     frames = source.frames()
     for _ in range(4):
         frame = next(frames)
+        assert isinstance(frame, Frame)
         assert frame.gray.shape == (480, 640)
         assert frame.gray.dtype == np.uint8
         assert frame.gray[:, :300].max() <= 3
@@ -150,7 +195,7 @@ def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
 def test_an_opencv_that_always_converts(dev: Path) -> None:
     FakeCapture.cameras[str(dev / "video4")].raw_allowed = False
     source, _ = open_at(dev / "video4", CameraMode())
-    assert next(source.frames()).gray.shape == (480, 640)
+    assert next_frame(source).gray.shape == (480, 640)
     source.close()
 
 
@@ -168,13 +213,89 @@ def test_broken_pictures_are_skipped_until_there_are_too_many(dev: Path) -> None
         next(source.frames())
 
 
-def test_an_unplug_ends_the_source(dev: Path) -> None:
+def test_an_unplug_is_seen_and_the_camera_given_back(dev: Path) -> None:
     FakeCapture.cameras[str(dev / "video4")].frames = 3
     source, _ = open_at(dev / "video4", CameraMode())
     with pytest.raises(SourceLost, match="check its plug"):
         list(source.frames())
     assert FakeCapture.opened[-1].isOpened()
     assert FakeCapture.opened[-1].released
+
+
+def link(dev: Path, name: str, node: str) -> Path:
+    """Name a node as udev does."""
+    place = dev / "v4l" / "by-id" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(dev / node)
+    return place
+
+
+@pytest.mark.parametrize("named", ["by its link", "by udev", "by its plug"])
+def test_unplugged_and_plugged_again_under_another_number(
+    dev: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setattr(live, "FIRST_S", 0.02)
+    monkeypatch.setattr(live, "MOST_S", 0.05)
+    FakeCapture.cameras[str(dev / "video4")] = Webcam(COMMON, frames=20, interval=0.002)
+    path = find_usb("desk")
+    if named != "by its plug":
+        place = link(dev, "usb-Maker_Desk_Cam-video-index0", "video4")
+        path = place if named == "by its link" else path
+    said: list[str] = []
+    source = open_usb(path, CameraMode(1280, 720, 30, asked=True), False, said.append)
+    items = source.frames()
+    indices = []
+    while isinstance(item := next(items), Frame):
+        indices.append(item.index)
+    assert item.state == "lost"
+    (dev / "video4").unlink()
+
+    def plug_again() -> None:
+        FakeCapture.cameras[str(dev / "video6")] = Webcam(COMMON, interval=0.002)
+        # The same camera at another plug, if it has a name; and at its place comes another one.
+        bus = "usb-xhci-1.3" if named == "by its plug" else "usb-xhci-1.2"
+        plug(dev, {"video6": querycap(bus, CAPTURE, "Desk Cam")})
+        if named != "by its plug":
+            link(dev, "usb-Maker_Desk_Cam-video-index0", "video6")
+        plug(dev, {"video4": querycap("usb-xhci-1.4", CAPTURE, "Desk Cam")})
+
+    threading.Timer(0.2, plug_again).start()
+    back = next(items)
+    assert isinstance(back, Change)
+    assert back.state == "back"
+    frame = next(items)
+    assert isinstance(frame, Frame)
+    assert frame.index > indices[-1]
+    assert frame.gray.shape == (720, 1280)
+    assert FakeCapture.opened[-1].camera is FakeCapture.cameras[str(dev / "video6")]
+    source.close()
+    assert all(capture.released for capture in FakeCapture.opened)
+    assert len(said) == 2
+    assert "gives no more pictures; check its plug. Looking for it." in said[0]
+
+
+def test_the_drivers_time_stamp_where_it_is_of_our_clock(dev: Path) -> None:
+    for clock, ours in {
+        lambda: time.monotonic() - 0.04: True,
+        time.time: False,  # the time of day: then the moment of arrival is taken
+        lambda: 0.0: False,
+        lambda: time.monotonic() + 5: False,
+    }.items():
+        stamps = []
+
+        def stamp(clock: Callable[[], float] = clock, stamps: list[float] = stamps) -> float:
+            stamps.append(clock())
+            return stamps[-1]
+
+        FakeCapture.cameras[str(dev / "video4")] = Webcam(COMMON, stamp=stamp, interval=0.05)
+        start = time.monotonic()
+        source, _ = open_at(dev / "video4", CameraMode())
+        exposed = next_frame(source).exposed
+        assert exposed is not None
+        assert any(exposed == pytest.approx(value, abs=1e-6) for value in stamps) == ours
+        assert start < exposed < time.monotonic()
+        source.close()
 
 
 def test_the_real_kernel_is_asked(tmp_path: Path) -> None:
