@@ -16,6 +16,7 @@ from edge.commands.service import app as service
 from edge.config import configured
 from edge.errors import UserError
 from edge.quiet import hush
+from edge.service.journal import ERROR, tell
 
 app = typer.Typer(
     name="mien",
@@ -40,5 +41,5 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"mien: {error}", file=sys.stderr)
+        tell(str(error), ERROR)
         sys.exit(2)

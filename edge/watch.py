@@ -14,7 +14,9 @@ from edge.outputs.all import Output, Outputs, Wanted
 from edge.outputs.jsonl import abandon_stdout, is_stdout
 from edge.outputs.status import Status
 from edge.pace import Cap, Pace
+from edge.service.notify import Heartbeat
 from edge.sources import Change, Frame, Source, SourceLost
+from edge.sources.live import LiveSource
 from edge.stop import Stop, Stopped
 from edge.summary import Summary
 
@@ -47,9 +49,14 @@ def watch(
     lost: SourceLost | None = None
     outputs: Outputs | None = None
     status.total = expected_frames(source, wanted)
+    heartbeat = Heartbeat.from_environment()
+    if isinstance(source, LiveSource):
+        source.trying = heartbeat.beat
     try:
         for item in until(source, wanted, stop, tempo.cap):
             if isinstance(item, Change):
+                heartbeat.beat()
+                heartbeat.status(item.why, now=True)
                 if outputs is not None:
                     outputs.changed(item)
                 continue
@@ -62,6 +69,8 @@ def watch(
                 engine.effort = tempo.pace.spent(time.monotonic() - started, interval)
             summary.add(result)
             status.update(summary.frames, result)
+            heartbeat.beat()
+            heartbeat.status(f"{source.name}: {summary.frames} frames, {len(result.faces)} faces")
             if outputs.closed_by_user:
                 break
     except SourceLost as error:
@@ -72,6 +81,7 @@ def watch(
     except Stopped:
         pass
     finally:
+        heartbeat.stopping()
         status.clear()
         summary.end(source.fps, source.dropped)
         if outputs is not None:

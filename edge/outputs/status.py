@@ -8,6 +8,7 @@ import time
 from collections import deque
 
 from edge.pipeline import FrameResult
+from edge.service.journal import WARNING, tell
 
 EVERY_S = 0.2  # s between two lines
 RECENT = 10  # lines over which the rate is taken
@@ -41,8 +42,7 @@ class Status:
     def say(self, sentence: str) -> None:
         """Print a sentence, on stderr, terminal or not."""
         self.clear()
-        if sys.stderr is not None:
-            print(f"mien: {sentence}", file=sys.stderr, flush=True)
+        tell(sentence, WARNING)
 
     def clear(self) -> None:
         """Take the line away."""

@@ -69,7 +69,9 @@ class State:
 
 def plan(values: Mapping[str, Any], config: Path, program: Path | None = None) -> Plan:
     """Return what the unit has to be for the options of a run."""
-    return Plan(program or Path(sys.prefix) / "bin" / "mien", config, network_for(values))
+    return Plan(
+        program or Path(sys.prefix) / "bin" / "mien", config, network_for(values), values.get("fps")
+    )
 
 
 def install(host: Host, wanted: Plan, start: bool = True) -> list[str]:

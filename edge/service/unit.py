@@ -10,7 +10,8 @@ from typing import Any
 NAME = "mien.service"
 USER = "mien"
 ENVIRONMENT = Path("/etc/default/mien")
-WATCHDOG_S = 45  # three times as long as a camera that hangs needs to be noticed and reopened
+# Between two attempts to find a lost camera lie 30 s, its opening and its first frame.
+WATCHDOG_S = 90
 START_S = 180  # a Pi Zero with a cold card, and a camera that is only found at the second attempt
 
 # `{...}` are filled in by `unit`. What stands here was weighed against what cameras and the
@@ -108,6 +109,7 @@ class Plan:
     program: Path  # the `mien` of the virtual environment
     config: Path
     network: str | None  # what the network is needed for; None where it is not
+    fps: float | None = None  # frames/s that were asked for
     memory: str = "400M"  # MemoryMax
 
 
@@ -118,7 +120,7 @@ def unit(plan: Plan) -> str:
         program=_quoted(plan.program),
         config=_quoted(plan.config),
         environment=ENVIRONMENT,
-        watchdog=WATCHDOG_S,
+        watchdog=max(WATCHDOG_S, round(3 / plan.fps)) if plan.fps else WATCHDOG_S,
         start=START_S,
         user=USER,
         memory=plan.memory,

@@ -52,6 +52,8 @@ class LiveSource:
         self._warm_up = max(self._patience, WARM_UP_S)
         self._closing = threading.Event()
         self._pause = pause or self._closing.wait
+        # Called at each attempt to find it again: the watchdog's sign that the search goes on.
+        self.trying: Callable[[], object] = lambda: None
         self._reader: Reader | None = None
         self._start: float | None = None  # s of time.monotonic(), of the first exposure
         self._time = 0.0  # s, of the newest frame or change
@@ -135,11 +137,14 @@ class LiveSource:
         """
         deadline = lost.heard + self._give_up
         left = deadline - time.monotonic()
-        if not lost.leave(min(CLOSE_S, left)) and left > CLOSE_S:
+        free = lost.leave(min(CLOSE_S, left))
+        if not free and left > CLOSE_S:
             self._say(
                 f"{self.name} does not let go of its device; start mien again if it stays so."
             )
         for delay in delays(FIRST_S, MOST_S):
+            if free:  # a read that hangs on is for the watchdog: a new process frees its device
+                self.trying()
             self._pause(max(0.0, min(delay, deadline - time.monotonic())))
             if self._closing.is_set():
                 return None
