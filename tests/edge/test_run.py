@@ -146,12 +146,12 @@ def test_a_stream_that_ends_is_exit_code_4_with_complete_files(
     model_path: Path, tmp_path: Path, server: str
 ) -> None:
     video = tmp_path / "out.mp4"
-    done = run(
-        f"{server}/cut", "--model", model_path, "--video", video, "--jsonl", tmp_path / "o.jsonl"
-    )
+    outputs = ["--video", video, "--jsonl", tmp_path / "o.jsonl"]
+    done = run(f"{server}/cut", "--model", model_path, "--give-up", 0.9, *outputs)
     assert done.returncode == 4
-    assert len(sentences(done.stderr)) == 1
+    assert len(sentences(done.stderr)) == 2  # it is lost, it is given up
     assert "/cut ended or gave nothing" in done.stderr
+    assert "is given up" in done.stderr
     assert lines(tmp_path / "o.jsonl")
     assert read_clip(video)[0]
     assert "frames with face         0" in done.stdout

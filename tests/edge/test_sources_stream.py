@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ import numpy as np
 import pytest
 from clips import write_clip
 from mjpeg_server import FPS, Camera, network_camera, number_of, serving
+from running import sentences, start
 
 from edge.errors import UserError
 from edge.sources import CameraMode, Change, Frame, Source, SourceLost, live, open_source, stream
 from edge.sources.stream import public
+from edge.stop import Stop, Stopped
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +204,69 @@ def test_given_up_while_an_opening_hangs(camera: Camera) -> None:
         list(items)
     assert time.monotonic() - start < 2  # an opening may take ten seconds
     source.close()
+
+
+@pytest.mark.parametrize("during", ["pause", "opening"])
+def test_a_signal_ends_a_search_at_once(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    source = open_source(camera.address, say=lambda sentence: None)
+    items = source.frames()
+    next_frame(items)
+    if during == "pause":
+        monkeypatch.setattr(live, "FIRST_S", 30.0)
+    else:
+        camera.mute = True  # OpenCV waits for its answer
+    asked = camera.asked
+    camera.cut()
+    until(items, "lost")
+    sent: list[float] = []
+
+    def send() -> None:
+        while during == "opening" and camera.asked == asked:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    stop = Stop()
+    threading.Thread(target=send, daemon=True).start()
+    with stop.listening(), pytest.raises(Stopped), stop.waiting():
+        next(items)
+    source.close()
+    assert time.monotonic() - sent[0] < 0.5
+
+
+def test_a_run_goes_on_and_a_signal_ends_its_search(
+    camera: Camera, model_path: Path, tmp_path: Path
+) -> None:
+    records = tmp_path / "out.jsonl"
+
+    def written(what: str, times: int) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if records.exists() and records.read_text().count(what) >= times:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"{what} is never written")
+
+    process = start(camera.address, "--model", model_path, "--jsonl", records)
+    written('"frame"', 3)
+    camera.cut()
+    written('"back"', 1)
+    camera.unplug()
+    written('"lost"', 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "frames " in out
+    assert "Traceback" not in err
+    assert len(sentences(err)) == 3  # lost, back, lost
+    entries = [json.loads(line) for line in records.read_text().splitlines()]
+    assert [entry["event"] for entry in entries if "event" in entry] == ["lost", "back", "lost"]
+    numbers = [entry["frame"] for entry in entries if "frame" in entry]
+    assert numbers == sorted(set(numbers))
+    assert all(0 <= entry["latency_ms"] < 5000 for entry in entries if "frame" in entry)
 
 
 def test_a_video_file_on_a_server_is_read_whole(server: str) -> None:
