@@ -98,9 +98,8 @@ def install(host: Host, wanted: Plan, start: bool = True) -> list[str]:
     changed = not file.exists() or file.read_text() != text
     if changed:
         _write(file, text, 0o644)
-        done.append(
-            f"wrote /{UNIT}" + (f", with network ({wanted.network})" * bool(wanted.network))
-        )
+        reach = f"with the network, for {wanted.network}" if wanted.network else "without network"
+        done.append(f"wrote /{UNIT}, {reach}")
     host.run("systemctl", "daemon-reload")
     host.run("systemctl", "enable", NAME)
     done.append("it starts with the system")
