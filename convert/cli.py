@@ -1,11 +1,15 @@
-"""`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused."""
+"""`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused.
+
+`mien-convert robustness` and `mien-convert scenes` measure a model file that it made.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
@@ -13,6 +17,8 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from convert import calibration as calibrating
 from convert import describe
 from convert.card import card, commands
+from convert.commands.robustness import robustness
+from convert.commands.scenes import scenes
 from convert.compare import class_losses, refusals
 from convert.converter import Converted, Converter, Faces, converter
 from convert.table import comparison, layer_table
@@ -31,17 +37,22 @@ from train.copies import has_twin
 from train.dataset import load
 from train.errors import UserError as TrainError
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-)
+
+def _app(command: Callable[..., None], **options: Any) -> typer.Typer:
+    """Return a program of one command."""
+    program = typer.Typer(
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+    )
+    program.command(no_args_is_help=True, **options)(command)
+    return program
+
 
 REFUSED = 3  # exit status
 
 
-@app.command(no_args_is_help=True)
 def convert(
     context: typer.Context,
     model: Annotated[
@@ -105,7 +116,10 @@ def convert(
     votes: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="FER+'s fer2013new.csv: measure against what people see, too."
+            "--votes",
+            "--ferplus",
+            metavar="FILE",
+            help="FER+'s fer2013new.csv: measure against what people see, too.",
         ),
     ] = None,
     labels: Annotated[
@@ -228,10 +242,22 @@ def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> 
         return process.convert(calibration, faces, explain, done)
 
 
+app = _app(
+    convert,
+    epilog="Of a model file made: mien-convert robustness, mien-convert scenes (--help for each).",
+)
+# Beside the conversion, which is what the program is called for and needs no name of its own.
+COMMANDS = {"robustness": _app(robustness), "scenes": _app(scenes)}
+
+
 def main() -> None:
     """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
     try:
-        app()
+        name = sys.argv[1] if len(sys.argv) > 1 else ""
+        if name in COMMANDS:
+            COMMANDS[name](args=sys.argv[2:], prog_name=f"mien-convert {name}")
+        else:
+            app()
     except (EdgeError, TrainError) as error:
         print(f"mien-convert: {error}", file=sys.stderr)
         sys.exit(2)
