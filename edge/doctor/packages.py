@@ -51,7 +51,7 @@ def imported(name: str) -> tuple[Any, str]:
 
 def _numpy(versions: Versions) -> Check:
     found = versions("numpy")
-    if found is None:
+    if not found:
         return Check("numpy", "fail", "not installed", 'pip install "numpy>=1.24"')
     if not _older(found, 2) and versions("tflite-runtime") and not versions("ai-edge-litert"):
         return Check(
