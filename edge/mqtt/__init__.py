@@ -1,0 +1,1 @@
+"""Tells an MQTT broker, and so Home Assistant, what is read in the faces."""

@@ -1,0 +1,1 @@
+"""What `mien run --on` does: a command or a URL once an expression has lasted."""
