@@ -97,7 +97,7 @@ choose_camera() {
 
 # --- apt ------------------------------------------------------------------------------------------
 
-has_library() { ldconfig -p 2>/dev/null | grep -q "$1" || /sbin/ldconfig -p 2>/dev/null | grep -q "$1"; }
+has_library() { grep -q "$1" <<<"$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null)"; }
 
 install_packages() {
     local wanted=()
@@ -206,6 +206,8 @@ if [ -n "$uninstall" ]; then
 fi
 check_machine
 [ -x "$python" ] || python=$(command -v "$python") || refuse "there is no $python: sudo apt install python3."
+"$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null ||
+    refuse "$python is $("$python" --version 2>&1 || true), and Mien needs Python 3.10 to 3.13."
 may_write "$venv"
 may_write "$bin/mien"
 choose_camera
