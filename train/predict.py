@@ -46,6 +46,9 @@ def inputs(model: keras.Model, images: np.ndarray):
 def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarray:
     """Logits ``float32 [n, classes]`` of gray bytes ``uint8 [n, h, w]``."""
     found = []
+    if keras.backend.backend() == "jax":
+        # Its step gives the weights' memory away, which an average of them may be sharing.
+        model.set_weights(model.get_weights())
     if place()[1] > 1:
         # Keras keeps how the outputs are spread, by which layers were trainable back then.
         model.predict_function = None
