@@ -1,0 +1,1 @@
+"""Makes a report of a recorded session: what `mien run --jsonl` wrote."""
