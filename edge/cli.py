@@ -11,6 +11,7 @@ from edge.commands.doctor import doctor
 from edge.commands.evaluate import evaluate
 from edge.commands.image import image
 from edge.commands.info import info
+from edge.commands.report import report
 from edge.commands.run import run
 from edge.commands.service import app as service
 from edge.config import configured
@@ -31,6 +32,7 @@ app.command("eval")(evaluate)
 app.command("run")(configured(run))
 app.command("info")(info)
 app.command("bench")(bench)
+app.command("report")(report)
 app.command("doctor")(doctor)
 app.add_typer(service, name="service")
 

@@ -17,6 +17,7 @@ from edge.pace import Cap, Pace
 from edge.service.notify import Heartbeat
 from edge.sources import Change, Frame, Source, SourceLost
 from edge.sources.live import LiveSource
+from edge.sources.pausable import PausableSource
 from edge.stop import Stop, Stopped
 from edge.summary import Summary
 
@@ -50,7 +51,7 @@ def watch(
     outputs: Outputs | None = None
     status.total = expected_frames(source, wanted)
     heartbeat = Heartbeat.from_environment()
-    if isinstance(source, LiveSource):
+    if isinstance(source, (LiveSource, PausableSource)):
         source.trying = heartbeat.beat
     try:
         for item in until(source, wanted, stop, tempo.cap):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,11 @@ from edge.errors import UserError
 from edge.modelfile import load_model
 from edge.outputs.all import Wanted, check_outputs
 from edge.outputs.status import Status
+from edge.outputs.told import check_told, open_told
 from edge.pace import Cap, Pace, allowed_load
 from edge.smoothing import SMOOTH_S
 from edge.sources import CameraMode, is_camera, open_source
+from edge.sources.pausable import PausableSource
 from edge.stop import Stop, Stopped
 from edge.watch import Tempo, watch
 
@@ -86,6 +89,44 @@ def run(
             "hot (auto), never (full), or to stay under so much of one core.",
         ),
     ] = "auto",
+    web: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Serve a page with the live picture and what is read; for this machine alone, "
+            "unless HOST says otherwise, as 0.0.0.0.",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="What visitors of the page need; other networks always need one, which is made "
+            "up and printed where none is given. MIEN_TOKEN keeps it off the command line."
+        ),
+    ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mqtt[s]://[USER@]HOST[/TOPIC]",
+            help="Tell an MQTT broker and Home Assistant; the password comes from "
+            "MIEN_MQTT_PASSWORD or a file.",
+        ),
+    ] = None,
+    mqtt_password_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Read the broker's password from a file."),
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'CONDITION [for TIME]: COMMAND|URL'",
+            help="Run a command or post to a URL once something has lasted, as in 'sad>0.7 for "
+            "5s: play alarm.wav'; may be given more than once.",
+        ),
+    ] = None,
+    blur: Annotated[
+        bool, typer.Option("--blur", help="Hide the faces in every picture that goes out.")
+    ] = False,
     give_up: Annotated[
         float | None,
         typer.Option(
@@ -101,25 +142,33 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    wanted = Wanted(jsonl, csv, video, window, duration, max_frames)
+    wanted = Wanted(jsonl, csv, video, window, duration, max_frames, blur)
     check_outputs(wanted, source)
     mode = camera_mode(source, size, fps)
     tempo = tempo_of(fps, budget)
     if give_up is not None and not give_up > 0:
         raise UserError(f"--give-up {give_up:g} is no time; give seconds above 0.")
-    engine = Engine(load_model(model), threads, 0.0 if raw else smooth, max_faces)
+    loaded = load_model(model)
+    labels = loaded.metadata.labels
+    told = check_told(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
+    engine = Engine(loaded, threads, 0.0 if raw else smooth, max_faces)
     status = Status()
     stop = Stop()
     with stop.listening():
         try:
             with stop.waiting():
-                colour = window or video is not None
+                colour = window or video is not None or web is not None
                 opened = open_source(source, colour, mode, status.say, give_up)
         except Stopped:
             status.say("stopped before the first frame")
             return
+        pause = told.pause
+        if pause is not None:
+            reopen = partial(open_source, source, colour, mode, status.say, give_up)
+            opened = PausableSource(opened, reopen, pause)
         with contextlib.closing(opened):
-            watch(opened, engine, wanted, stop, status, tempo)
+            others = open_told(told, opened.name, labels, pause, status.say)
+            watch(opened, engine, wanted, stop, status, tempo, others)
 
 
 def tempo_of(fps: float | None, budget: str) -> Tempo:

@@ -61,6 +61,7 @@ class Watcher:
 
     def __init__(self, settled: float = SETTLED_S) -> None:
         self._patience = settled
+        self.number = 0  # of the last message: a gap is a loss
         self.said = STARTING
         self._there: Settled[tuple[tuple[int, ...], int]] = Settled(((), 0))  # who, how many
         self._main = Settled(NO_FACE)
@@ -115,7 +116,9 @@ class Watcher:
     def message(self, now: float, temperature: float | None, repeated: bool) -> bytes:
         """Return the state as JSON; docs/home-assistant.md describes it."""
         said = self.said
+        self.number += 1
         content: dict[str, Any] = {
+            "number": self.number,
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "emotion": said.emotion,
             "confidence": round(self._first, 3) if said.count else None,
@@ -144,4 +147,4 @@ class Watcher:
 
 def camera_state(change: Change) -> str:
     """Return what a source's change makes of the camera."""
-    return "lost" if change.state == "lost" else "running"
+    return change.state if change.state in ("lost", "paused") else "running"

@@ -12,6 +12,7 @@ from typing import Protocol
 from edge.draw import annotate
 from edge.errors import UserError
 from edge.outputs.beside import check_target
+from edge.outputs.blur import Blur, hide
 from edge.outputs.csvfile import CsvOutput
 from edge.outputs.jsonl import JsonlOutput, is_stdout
 from edge.outputs.video import VideoOutput, check_suffix
@@ -33,6 +34,7 @@ class Wanted:
     window: bool
     duration: float | None  # s of the source's time
     max_frames: int | None
+    blur: bool = False  # faces are hidden in every picture
 
 
 class Output(Protocol):
@@ -65,6 +67,7 @@ class Outputs:
         self._records: list[Output] = list(others)
         self._screens: list[VideoOutput | Window] = []
         self._window: Window | None = None
+        self._blur = Blur() if wanted.blur else None
         if wanted.jsonl is not None:
             with stop.waiting():  # a named pipe opens when somebody reads it
                 self._records.append(JsonlOutput(wanted.jsonl))
@@ -85,7 +88,10 @@ class Outputs:
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write a frame everywhere."""
         if self._screens and frame.bgr is not None:
-            picture = annotate(frame.bgr, result.faces)
+            picture = frame.bgr
+            if self._blur is not None:
+                picture = hide(picture, self._blur.places(result))
+            picture = annotate(picture, result.faces)
             for screen in self._screens:
                 screen.write(picture, frame.time)
         for output in self._records:

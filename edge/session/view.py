@@ -143,7 +143,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
 def _gaps(session: Session) -> Iterator[tuple[float, float]]:
     began: float | None = None
     for event in session.events:
-        if event.state == "lost" and began is None:
+        if event.state in ("lost", "paused") and began is None:
             began = event.time
         elif event.state == "back" and began is not None:
             yield began, event.time

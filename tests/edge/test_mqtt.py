@@ -173,8 +173,8 @@ def test_an_outage_loses_nothing_but_repeated_states(tmp_path: Path) -> None:
             assert after.of("homeassistant/device/mien_kitchen/config")
             states = before.states(TOPIC) + after.states(TOPIC)
         # Each change once, but for one that the broker had and could not confirm; in their order.
-        by_time = {s["time"]: s["emotion"] for s in states if not s["repeated"]}
-        assert [by_time[when] for when in sorted(by_time)] == emotions
+        by_number = {s["number"]: s["emotion"] for s in states if not s["repeated"]}
+        assert [by_number[number] for number in sorted(by_number)] == emotions
         assert len([s for s in after.states(TOPIC) if s["repeated"]]) <= 3
         assert output.dropped == 0
     assert len(said) == 2

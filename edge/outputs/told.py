@@ -1,0 +1,87 @@
+"""The outputs that tell others: the page, MQTT, reactions; checked and opened before the frames."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import UserError
+from edge.mqtt.address import Broker, parse_broker, read_password
+from edge.mqtt.output import MqttOutput
+from edge.mqtt.output import check_installed as check_mqtt
+from edge.outputs.all import Output
+from edge.pause import Pause
+from edge.reactions.output import ReactionsOutput
+from edge.reactions.rules import Rule, parse_rule
+from edge.sources.frame import Say
+from edge.web.address import Address, choose_token, parse_address
+from edge.web.server import WebOutput
+from edge.web.server import check_installed as check_web
+
+
+@dataclass(frozen=True)
+class Told:
+    """Who is to be told, as far as it can be checked without opening anything."""
+
+    web: Address | None
+    token: str | None
+    broker: Broker | None
+    password: str | None
+    rules: tuple[Rule, ...]
+    blur: bool
+
+    def __repr__(self) -> str:
+        """Hold no secret."""
+        return f"Told(web={self.web}, broker={self.broker}, rules={self.rules}, blur={self.blur})"
+
+    @property
+    def pause(self) -> Pause | None:
+        """A switch, where somebody may pause the camera; ask once."""
+        return Pause() if self.broker is not None else None
+
+
+def check_told(
+    web: str | None,
+    token: str | None,
+    mqtt: str | None,
+    password_file: Path | None,
+    on: Sequence[str],
+    blur: bool,
+    labels: Sequence[str],
+) -> Told:
+    """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
+    address = None if web is None else parse_address(web)
+    if address is not None:
+        check_web()
+        choose_token(address, token)
+    elif token is not None:
+        raise UserError("--token is for the page; give --web too, or leave it out.")
+    broker = None if mqtt is None else parse_broker(mqtt)
+    if broker is not None:
+        check_mqtt()
+    elif password_file is not None:
+        raise UserError("--mqtt-password-file is for --mqtt; give that too, or leave it out.")
+    password = read_password(password_file) if broker is not None else None
+    rules = tuple(parse_rule(text, labels) for text in on)
+    return Told(address, token, broker, password, rules, blur)
+
+
+def open_told(
+    told: Told, name: str, labels: Sequence[str], pause: Pause | None, say: Say
+) -> list[Output]:
+    """Open the outputs; `name` is the source's. Raises UserError where the page has no place."""
+    with contextlib.ExitStack() as undo:
+        outputs: list[Output] = []
+        if told.web is not None:
+            page = WebOutput(told.web, told.token, name, labels, pause, told.blur)
+            undo.callback(page.close)
+            outputs.append(page)
+            say(page.sentence)
+        if told.broker is not None:
+            outputs.append(MqttOutput(told.broker, told.password, labels, pause, say))
+        if told.rules:
+            outputs.append(ReactionsOutput(told.rules, say))
+        undo.pop_all()
+        return outputs
