@@ -75,7 +75,8 @@ def described(found: manage.State) -> str:
         lines.append(found.status)
     lines.append(f"{'starts' if found.enabled == 'enabled' else 'does not start'} with the system")
     if found.restarts:
-        lines.append(f"restarted {found.restarts} times by systemd: journalctl -u mien -p warning")
+        often = "once" if found.restarts == 1 else f"{found.restarts} times"
+        lines.append(f"restarted {often} by systemd: journalctl -u mien -p warning")
     if found.memory is not None:
         lines.append(f"holds {found.memory / 2**20:.0f} MiB")
     if not found.current:

@@ -87,11 +87,13 @@ def _options(config: str | None) -> tuple[dict[str, Setting], list[Check]]:
         from edge.commands.run import run as command
     except Exception:  # the packages' checks say which import fails
         return {}, [Check("options", "skip", "not read: mien does not import whole")]
-    file = CONFIG if config in (None, NONE) else Path(str(config))
+    file = None if config == NONE else CONFIG if config is None else Path(config)
     try:
         settings = read_settings(command, config)
     except UserError as error:
-        return {}, [Check("options", "fail", str(error), f"correct it in {file}")]
+        return {}, [
+            Check("options", "fail", str(error), f"correct it in {file or 'the environment'}")
+        ]
     known = parameters(command)
     return settings, run("options", lambda: options(file, settings, known, os.environ))
 

@@ -15,13 +15,15 @@ NO_OPTIONS = ("MIEN_CONFIG", "MIEN_TEST_", "MIEN_MQTT_")  # variables that mean 
 
 
 def options(
-    file: Path,
+    file: Path | None,
     settings: Mapping[str, Setting],
     known: Mapping[str, Parameter],
     environment: Mapping[str, str],
 ) -> Iterator[Check]:
-    """Check what was read (`settings`) of what there is."""
-    if not file.exists():
+    """Check what was read (`settings`) of what there is; no `file`: none is to be read."""
+    if file is None:
+        yield Check("options", "ok", "no file: the defaults")
+    elif not file.exists():
         yield Check("options", "ok", f"no {file}: the defaults")
     elif not os.access(file, os.R_OK):
         remedy = f"put sudo in front to check it: {file} is the service's"
