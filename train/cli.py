@@ -9,6 +9,7 @@ import typer
 from train.commands.audit import audit
 from train.commands.evaluate import evaluate
 from train.commands.fit import fit
+from train.commands.report import report
 from train.commands.subset import subset
 from train.commands.votes import votes
 from train.errors import UserError
@@ -26,6 +27,7 @@ app.command("subset")(subset)
 app.command("votes")(votes)
 app.command("evaluate")(evaluate)
 app.command("fit")(fit)
+app.command("report")(report)
 
 
 def main() -> None:
