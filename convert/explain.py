@@ -62,7 +62,8 @@ def layer_errors(
 def short(name: str) -> str:
     """Return the layer's name out of the tensor's, which names all that was fused into it."""
     parts = name.split(";")[0].split("/")
-    return parts[1] if len(parts) > 1 else parts[0]
+    # Keras enters every layer's name a second time as it exports, and TensorFlow numbers that.
+    return (parts[1] if len(parts) > 1 else parts[0]).removesuffix("_1")
 
 
 def output_errors(float32: bytes, int8: bytes, faces: Faces) -> dict[str, tuple[float, float]]:

@@ -116,7 +116,7 @@ def test_the_constraints_pin_all_that_is_installed_and_hold_no_address() -> None
         pinned.setdefault(canonicalize_name(requirement.name), []).append(requirement.marker)
     missing = {
         name
-        for name in closure({"train", "dev", "web", "mqtt"})
+        for name in closure({"train", "jax", "dev", "web", "mqtt"})
         if sum(marker is None or marker.evaluate() for marker in pinned.get(name, [])) != 1
     }
     assert missing == set()

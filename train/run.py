@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from train import checkpoint, subset, votes
+from train import checkpoint, distribution, subset, votes
 from train.dataset import Dataset
 from train.errors import UserError
 from train.files import write
@@ -57,8 +57,13 @@ def start(
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
+    record["hosts"] = distribution.place()[1]
+    distribution.require_same(
+        {key: record[key] for key in ("manifest_sha256", "weights_sha256", "recipe", "labels")}
+    )
     if state is not None:
         _require_same(run, record)
+    keras.utils.set_random_seed(recipe.seed)  # the new head is drawn with it
     # The run's weights replace these; so a resumed run needs none, and no network.
     source = None if state is not None or weights == "none" else weights
     network = build(

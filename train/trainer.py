@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from train.augment import Augment
+from train.distribution import share
 from train.predict import inputs
 from train.recipe import Recipe
 
@@ -74,7 +75,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int):
         """Inputs of a Trainer, and the zeros that Keras wants as a target."""
-        chosen = self.order[index * self.batch : (index + 1) * self.batch]
+        chosen = share(self.order[index * self.batch : (index + 1) * self.batch])
         inputs = {"image": self.images[chosen], "target": self.targets[chosen]}
         return inputs, np.zeros((len(chosen), 1), "float32")
 

@@ -29,7 +29,8 @@ def fit(
         str, typer.Option(help="'fer2013', or 'votes': what people saw, as soft labels.")
     ] = "fer2013",
     votes: Annotated[
-        Path | None, typer.Option(help="FER+'s fer2013new.csv, for --labels votes.")
+        Path | None,
+        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
     ] = None,
     weights: Annotated[
         str, typer.Option(help="'imagenet' (fetched by Keras), a file of weights, or 'none'.")
@@ -54,11 +55,22 @@ def fit(
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
     size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
     stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A:PORT,B:PORT", help="Train on all of these machines; needs KERAS_BACKEND=jax."
+        ),
+    ] = None,
+    host_index: Annotated[
+        int | None, typer.Option(min=0, help="Which of --hosts this machine is, from 0.")
+    ] = None,
 ) -> None:
     """Fine-tune in stages; what validates best (on PublicTest) is kept as RUN/model.keras.
 
-    KERAS_BACKEND=jax trains on a GPU, or wherever JAX does.
+    KERAS_BACKEND=jax trains on a GPU, or wherever JAX does. With --hosts the same command is
+    started on each machine, and the first one writes RUN.
     """
+    from train import distribution
     from train import votes as joined
     from train.backend import start_quietly
     from train.dataset import load
@@ -68,11 +80,9 @@ def fit(
             "--labels is fer2013, or votes together with --votes fer2013new.csv of FER+: "
             "give both or neither."
         )
+    together = distribution.parse(hosts, host_index)
     dataset = load(data)  # before Keras, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
-    start_quietly()
-    from train.run import start
-
     given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
     given |= {"batch": batch, "rate": rate}
     recipe = replace(
@@ -85,7 +95,16 @@ def fit(
     )
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
-    best = start(run, dataset, subset, weights, recipe, resume, voted, _command())
+    if together is not None:
+        together.require_divisible(recipe.batch)
+    start_quietly(lambda: together and distribution.join(together, recipe.seed))
+    from train import checkpoint
+    from train.run import start
+
+    with distribution.run_folder(run, checkpoint.FILES) as folder:
+        best = start(folder, dataset, subset, weights, recipe, resume, voted, _command())
+    if together and together.index:  # the first one tells
+        return
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
