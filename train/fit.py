@@ -20,6 +20,7 @@ from train.metrics import score
 from train.network import resized
 from train.predict import logits, save_model
 from train.recipe import Recipe
+from train.teacher import Teach
 from train.trainer import Batches, Trainer, accuracy, reestimate_statistics, soft_cross_entropy
 
 COLUMNS = (
@@ -63,8 +64,17 @@ class Stage:
     average: float  # EMA momentum
 
 
-def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe: Recipe) -> dict:
+def fit(
+    run: Path,
+    network: keras.Model,
+    train: Faces,
+    validation: Faces,
+    recipe: Recipe,
+    teach: Teach | None = None,
+) -> dict:
     """Train ``network`` and keep what validates best as ``run/model.keras``.
+
+    ``teach`` has a say in the last stage's targets: teachers know faces of the full size only.
 
     Continues where ``run/state.json`` says that an earlier call got to. What is compared is the
     mean of accuracy and balanced accuracy on ``validation``. Writes ``log.csv`` after each epoch.
@@ -82,7 +92,7 @@ def fit(run: Path, network: keras.Model, train: Faces, validation: Faces, recipe
     remaining = sum(s.epochs for s in stages[_place(state, stages) :]) - state["epoch"]
     with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
         for stage in stages[_place(state, stages) :]:
-            trainer = _trainer(trainer, network, recipe, stage, batches)
+            trainer = _trainer(trainer, network, recipe, stage, batches, teach)
             _prepare(trainer, stage, batches, train, recipe)
             if weights is not None and state["stage"] == stage.name:
                 trainer.load_weights(run / weights)
@@ -119,14 +129,20 @@ def _place(state: dict, stages: list[Stage]) -> int:
 
 
 def _trainer(
-    before: Trainer | None, network: keras.Model, recipe: Recipe, stage: Stage, batches: Batches
+    before: Trainer | None,
+    network: keras.Model,
+    recipe: Recipe,
+    stage: Stage,
+    batches: Batches,
+    teach: Teach | None,
 ) -> Trainer:
-    """The trainer of the stage ``before``, or a new one where ``stage`` sees another size."""
-    if before is not None and before.augment.size == stage.size:
+    """The trainer of the stage ``before``, or a new one where ``stage`` sees something else."""
+    teach = teach if stage.name == "all" else None
+    if before is not None and before.augment.size == stage.size and before.teach is teach:
         return before
     if stage.size != recipe.size:
         network = resized(network, stage.size)
-    trainer = Trainer(network, replace(recipe, size=stage.size))
+    trainer = Trainer(network, replace(recipe, size=stage.size), teach)
     trainer(batches[0][0], training=False)  # builds it
     return trainer
 

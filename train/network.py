@@ -33,14 +33,16 @@ def build(
     every BatchNorm: Keras' 0.999 never catches up in a schedule of some hundred steps.
 
     ``weights`` is ``"imagenet"`` (fetched by Keras), a file of MobileNetV2 weights without top,
-    or None (random). Raises UserError for sizes, strides or weights that do not fit.
+    a ``.keras`` file of a network of the same kind (its head too), or None (random). Raises
+    UserError for sizes, strides or weights that do not fit.
     """
     if stem_stride not in (1, 2):
         raise UserError(f"stem stride {stem_stride} is not possible: take 1 or 2.")
     if size < 32 // (3 - stem_stride) or size * (3 - stem_stride) % 2:
         raise UserError(f"input size {size} is too small or odd: take an even size, 32 to 224.")
     rgb_side = size * 2 if stem_stride == 1 else size
-    backbone = _backbone(rgb_side, alpha, weights)
+    earlier = Path(weights) if str(weights).endswith(".keras") else None
+    backbone = _backbone(rgb_side, alpha, None if earlier else weights)
 
     def clone(layer: keras.Layer) -> keras.Layer:
         if layer.name == STEM:
@@ -60,7 +62,23 @@ def build(
     x = keras.layers.GlobalAveragePooling2D(name="pool")(features.output)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
-    return keras.Model(features.input, logits, name=f"mobilenetv2_{alpha:g}_{size}")
+    network = keras.Model(features.input, logits, name=f"mobilenetv2_{alpha:g}_{size}")
+    if earlier is not None:
+        _take_over(network, earlier)
+    return network
+
+
+def _take_over(network: keras.Model, earlier: Path) -> None:
+    """Give ``network`` the weights of the .keras file ``earlier``."""
+    from train.predict import load_model  # it needs to_input from here
+
+    values = load_model(earlier).get_weights()
+    if [value.shape for value in values] != [w.shape for w in network.get_weights()]:
+        raise UserError(
+            f"{earlier} is another network than the one asked for: "
+            "give the --alpha that it was trained with."
+        )
+    network.set_weights(values)
 
 
 def resized(network: keras.Model, size: int) -> keras.Model:

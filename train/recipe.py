@@ -36,6 +36,7 @@ class Recipe:
     warmup: float = 1.0  # epochs
     weight_decay: float = 0.05
     smoothing: float = 0.1  # label smoothing
+    teacher_share: float = 0.5  # of a teacher's opinion in the targets, where there is a teacher
     logit_adjust: float = 0.0  # times log prior added to the logits in the loss
     ema: float = 0.99  # momentum of the average of the weights, per step; 0: no average
     momentum: float = 0.9  # of the moving statistics of every BatchNorm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from train.fit import Faces, fit
 from train.labels import LABELS
 from train.network import build
 from train.recipe import Recipe
+from train.teacher import load_teachers
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
@@ -34,11 +36,13 @@ def start(
     resume: bool,
     voted: np.ndarray | None = None,
     command: str | None = None,
+    teachers: Sequence[Path] = (),
 ) -> dict:
     """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
     With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
-    ``command`` is what a person types to do it again, for the record.
+    ``teachers`` are model.keras files, see train.teacher. ``command`` is what a person types to do
+    it again, for the record.
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
     one and ``resume`` is not asked for, or where images or weights do not fit.
     """
@@ -57,6 +61,8 @@ def start(
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
+    teach = load_teachers(teachers, recipe.size)
+    record["teachers"] = [{"file": file.name, "sha256": _sha256(file)} for file in teachers]
     record["hosts"] = distribution.place()[1]
     distribution.require_same(
         {key: record[key] for key in ("manifest_sha256", "weights_sha256", "recipe", "labels")}
@@ -81,7 +87,12 @@ def start(
     train, validation = (faces(dataset, part, voted) for part in (indices, validating))
     decided = validation.labels >= 0
     state = fit(
-        run, network, train.where(train.targets.any(axis=1)), validation.where(decided), recipe
+        run,
+        network,
+        train.where(train.targets.any(axis=1)),
+        validation.where(decided),
+        recipe,
+        teach,
     )
     return dict(state["best"])
 
@@ -133,9 +144,7 @@ def _record(
         "seed": recipe.seed,
         "manifest_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
         "weights": file.name if file.is_file() else weights,
-        "weights_sha256": (
-            hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
-        ),
+        "weights_sha256": _sha256(file) if file.is_file() else None,
         "recipe": asdict(recipe),
         "backend": keras.backend.backend(),
         "versions": {
@@ -148,6 +157,10 @@ def _record(
     }
 
 
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def _require_same(run: Path, record: dict) -> None:
     """Refuse to resume a run with other images or another recipe than it was begun with."""
     try:
@@ -156,9 +169,13 @@ def _require_same(run: Path, record: dict) -> None:
         raise UserError(
             f"{run / RECORD} is missing or damaged: delete {run} and begin again."
         ) from error
-    for key in ("manifest_sha256", "recipe", "labels"):
+    # A recipe written before one of its figures had a name was trained with that one's default.
+    old["recipe"] = asdict(Recipe()) | dict(old.get("recipe") or {})
+    old.setdefault("teachers", [])
+    for key in ("manifest_sha256", "recipe", "labels", "teachers"):
         if old.get(key) != record[key]:
+            name = key.removesuffix("_sha256").removesuffix("s")
             raise UserError(
-                f"{run} was begun with another {key.removesuffix('_sha256')}: "
+                f"{run} was begun with another {name}: "
                 "resume it with the same options, or give another --run."
             )

@@ -10,6 +10,7 @@ from train.augment import Augment
 from train.distribution import share
 from train.predict import inputs
 from train.recipe import Recipe
+from train.teacher import Teach
 
 
 class Trainer(keras.Model):
@@ -20,14 +21,20 @@ class Trainer(keras.Model):
     whatever the backend.
     """
 
-    def __init__(self, network: keras.Model, recipe: Recipe) -> None:
+    def __init__(self, network: keras.Model, recipe: Recipe, teach: Teach | None = None) -> None:
         super().__init__(name="trainer")
         self.network = network
+        # A function, so that Keras does not take the teachers' weights for the trainer's own.
+        self.teach = teach
+        self.teacher_share = recipe.teacher_share
         self.augment = Augment(recipe.size, recipe.augmentation, recipe.seed, name="augment")
 
     def call(self, inputs: dict, training: bool = False):
         """See the class; shapes there."""
         x, targets = self.augment(inputs["image"], inputs["target"], training=training)
+        if training and self.teach is not None:
+            taught = ops.stop_gradient(self.teach(x))
+            targets = (1.0 - self.teacher_share) * targets + self.teacher_share * taught
         return ops.concatenate([self.network(x, training=training), targets], axis=-1)
 
 

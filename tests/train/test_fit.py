@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import signal
 import subprocess
@@ -12,12 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
-from train import checkpoint
-from train.dataset import load
+from train import checkpoint, subset
+from train.dataset import Dataset, load
 from train.errors import UserError
+from train.fit import fit
 from train.labels import LABELS
 from train.predict import load_model
 from train.recipe import BALANCED
@@ -127,3 +130,74 @@ def test_votes_are_asked_for_with_their_file(data: Path, tmp_path: Path) -> None
     assert refused.returncode == 2
     assert "--votes" in refused.stderr
     assert not (tmp_path / "run").exists()
+
+
+def little(size: int) -> keras.Model:
+    """A network that compiles in no time."""
+    return keras.Sequential(
+        [
+            keras.Input((size, size, 1)),
+            keras.layers.Conv2D(4, 3, strides=2, padding="same"),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(7, name="logits"),
+        ]
+    )
+
+
+def test_small_faces_come_first_and_a_teacher_at_last(data: Path, tmp_path: Path) -> None:
+    dataset, seen = load(data), []
+
+    def teach(x):
+        seen.append(tuple(x.shape[1:]))
+        return keras.ops.tile(keras.ops.ones((1, 7)) / 7, (keras.ops.shape(x)[0], 1))
+
+    part = faces(dataset, np.arange(len(dataset)), None)
+    recipe = replace(
+        BALANCED, size=32, small_size=16, batch=28, head_epochs=1, small_epochs=2, epochs=1
+    )
+    network = little(32)
+    before = network.get_weights()[0]
+    state = fit(tmp_path, network, part, part, recipe, teach)
+    stages = [(row["stage"], row["epoch"], "val_accuracy" in row) for row in state["history"]]
+    # A network of small faces is never what is kept.
+    assert stages == [("head", 1, True), ("small", 1, False), ("small", 2, False), ("all", 1, True)]
+    assert set(seen) == {(32, 32, 1)}
+    assert load_model(tmp_path / "model.keras").input_shape == (None, 32, 32, 1)
+    assert not np.array_equal(network.get_weights()[0], before)
+
+
+def test_what_small_faces_taught_is_taken_over_and_resumed(data: Path, tmp_path: Path) -> None:
+    dataset = load(data)
+    part = faces(dataset, np.arange(len(dataset)), None)
+    recipe = replace(BALANCED, size=32, small_size=16, batch=28, head_epochs=0, small_epochs=3)
+    # The last stage's rate is next to nothing: what it ends with is what it began with.
+    fit(tmp_path, first := little(32), part, part, replace(recipe, epochs=0))
+    state = checkpoint.read(tmp_path)
+    assert state is not None
+    assert (state["stage"], state["epoch"]) == ("small", 3)
+    fit(tmp_path, again := little(32), part, part, replace(recipe, epochs=1, rate=1e-9, ema=0.0))
+    np.testing.assert_allclose(again.get_weights()[0], first.get_weights()[0], atol=1e-5)
+
+
+def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path: Path) -> None:
+    earlier, run = tmp_path / "earlier.keras", tmp_path / "run"
+    little(48).save(earlier)
+    dataset = load(data)
+    small = replace(BALANCED, size=32)
+    with pytest.raises(UserError, match="takes faces of 48 px and not of 32"):
+        start(run, dataset, "balanced", "none", small, False, teachers=[earlier])
+    with pytest.raises(UserError, match="another network than the one asked for"):
+        start(run, dataset, "balanced", str(earlier), BALANCED, False)
+    assert not run.exists()
+    run.mkdir()
+    (run / checkpoint.STATE).write_text(json.dumps({"stage": "all", "epoch": 1}))
+    manifest = {"manifest_sha256": sha256_of_manifest(dataset), "labels": "fer2013"}
+    (run / "run.json").write_text(json.dumps(manifest | {"recipe": {}, "teachers": []}))
+    with pytest.raises(UserError, match="another teacher"):
+        start(run, dataset, "balanced", "none", BALANCED, True, teachers=[earlier])
+
+
+def sha256_of_manifest(dataset: Dataset) -> str:
+    text = subset.manifest_text(dataset, subset.balanced(dataset, BALANCED.seed), "balanced set")
+    return hashlib.sha256(text.encode()).hexdigest()

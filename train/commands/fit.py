@@ -33,8 +33,19 @@ def fit(
         typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="'imagenet' (fetched by Keras), a file of weights, or 'none'.")
+        str,
+        typer.Option(
+            help="'imagenet' (fetched by Keras), a file of weights, an earlier run's model.keras, "
+            "or 'none'."
+        ),
     ] = "imagenet",
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="A model.keras to learn from in the last stage; several are averaged."),
+    ] = None,
+    teacher_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of the teachers in the targets.")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
@@ -84,7 +95,7 @@ def fit(
     dataset = load(data)  # before Keras, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
-    given |= {"batch": batch, "rate": rate}
+    given |= {"batch": batch, "rate": rate, "teacher_share": teacher_share}
     recipe = replace(
         FULL if subset == "full" else BALANCED,
         **{key: value for key, value in given.items() if value is not None},
@@ -102,7 +113,9 @@ def fit(
     from train.run import start
 
     with distribution.run_folder(run, checkpoint.FILES) as folder:
-        best = start(folder, dataset, subset, weights, recipe, resume, voted, _command())
+        best = start(
+            folder, dataset, subset, weights, recipe, resume, voted, _command(), teacher or ()
+        )
     if together and together.index:  # the first one tells
         return
     typer.echo(
