@@ -18,6 +18,7 @@ CASCADE = "haarcascade_frontalface_alt.xml"
 PATCH = 16  # px, side of a face's own picture: its middle six tenths
 INNER = 0.6
 REACH = 0.3  # sides of the face that it may be off its expected place
+FAR = 0.7  # and where it is not found so near
 # Eyes, brows and mouth make the rows of a face differ. Of 1,064 FER-2013 faces, dark, bright and
 # washed out ones among them, one lies under this share of its brightness (0.2 % under 0.049); of
 # the places without a face that the cascade takes for one, lamps and blank walls, 85 % do.
@@ -106,10 +107,12 @@ def has_features(own: Gray) -> bool:
     return cv2.mean(steps)[0] >= FEATURES * cv2.mean(own)[0]
 
 
-def match(pyramid: Pyramid, own: Gray, x: float, y: float, side: float) -> Match:
+def match(
+    pyramid: Pyramid, own: Gray, x: float, y: float, side: float, reach_sides: float = REACH
+) -> Match:
     """Return where a face's own picture fits best around a place."""
     pixel = INNER * side / PATCH  # px of the frame per pixel of the picture
-    reach = round(REACH * side / pixel)
+    reach = round(reach_sides * side / pixel)
     size = PATCH + 2 * reach
     view = pyramid.view(x, y, size * pixel, size)
     likeness = cv2.matchTemplate(view, own, cv2.TM_CCOEFF_NORMED)

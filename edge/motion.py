@@ -34,6 +34,16 @@ class Motion:
         """Whether the scene is new, since this frame or the two before it."""
         return self._cut > 0
 
+    @property
+    def settling(self) -> bool:
+        """Whether it is so in this frame or the one before it."""
+        return self._cut >= CUT_FRAMES - 1
+
+    @property
+    def cut_now(self) -> bool:
+        """Whether the scene is new since this frame."""
+        return self._cut == CUT_FRAMES
+
     def update(self, thumbnail: Gray) -> Gray:
         """Return which cells have changed, uint8 [h, w] of 0 and 255; at first all have."""
         if self._seen is None or self._seen.shape != thumbnail.shape:
