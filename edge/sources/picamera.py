@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.errors import UserError
-from edge.sources import v4l2
+from edge.sources import live, v4l2
 from edge.sources.frame import CameraMode, Say, Shot, SourceLost
 from edge.sources.holders import holders
 from edge.sources.live import LiveSource
@@ -61,6 +61,7 @@ class PiDevice:
         self.identity = str(cameras[number].get("Id", ""))
         self.fps: float | None = mode.fps
         self._want_colour = want_colour
+        self._patience = max(mode.stall_s, live.WARM_UP_S)  # s, until it has given a frame
         self._stall = mode.stall_s
         self._camera = _open(number)
         try:
@@ -99,14 +100,17 @@ class PiDevice:
                 getattr(self._camera, step)()
 
     def _request(self) -> Any:
-        end = time.monotonic() + self._stall
+        end = time.monotonic() + self._patience
         while (left := end - time.monotonic()) > 0:
             try:
-                return self._camera.capture_request(wait=min(WAIT_S, left))
+                request = self._camera.capture_request(wait=min(WAIT_S, left))
             except TIMEOUTS:
                 # The job is still queued and would keep a frame for nobody.
                 self._camera.cancel_all_and_flush()
-        raise SourceLost(f"{self.name} gave no frame for {self._stall:g} s; check its ribbon.")
+            else:
+                self._patience = self._stall
+                return request
+        raise SourceLost(f"{self.name} gave no frame for {self._patience:g} s; check its ribbon.")
 
     def _start(self, mode: CameraMode, say: Say) -> None:
         size = (mode.width, mode.height)

@@ -33,6 +33,7 @@ class Bench:
     largest: tuple[int, int] = (4608, 2592)
     opened: list[Any] = field(default_factory=list)
     held: int = 0  # requests not released
+    wakes: float = 0.0  # s from start to the first frame
     hangs: threading.Event | None = None  # stop() waits for it, as after a lost CSI link
     stamp: Callable[[], int] = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
@@ -169,13 +170,15 @@ def make_class(bench: Bench) -> type:
         def start(self, config: Any = None, show_preview: Any = False) -> None:
             assert self.config
             self.running = True
+            self.awake = time.monotonic() + bench.wakes
 
         def capture_request(
             self, wait: Any = None, signal_function: Any = None, flush: Any = None
         ) -> Request:
             assert self.running
             assert isinstance(wait, float), "waits for ever when frames stop"
-            if bench.held >= self.config["buffer_count"] or self.count >= bench.frames:
+            starved = bench.held >= self.config["buffer_count"] or self.count >= bench.frames
+            if starved or time.monotonic() < self.awake:
                 self.jobs += 1
                 time.sleep(min(wait, 0.05))
                 raise concurrent.futures.TimeoutError

@@ -185,6 +185,18 @@ def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) ->
     assert bench.held == 0
 
 
+def test_a_camera_may_take_longer_to_wake_than_to_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, Bench([CSI], wakes=0.5))
+    source = open_source("picamera", mode=CameraMode(stall_s=0.2))
+    assert next_frame(source.frames()).index == 0
+    source.close()
+    monkeypatch.setattr(live, "WARM_UP_S", 0.3)
+    source = open_source("picamera", mode=CameraMode(stall_s=0.2))
+    with pytest.raises(SourceLost, match=r"no frame for 0\.3 s; check its ribbon"):
+        next(source.frames())
+    source.close()
+
+
 def test_a_close_that_hangs(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) -> None:
     monkeypatch.setattr(live, "CLOSE_S", 0.1)
     bench = Bench([CSI], frames=3, hangs=threading.Event())
