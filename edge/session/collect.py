@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,7 +96,7 @@ class Session:
     @property
     def bins(self) -> int:
         """How many bins hold the recording."""
-        return min(MOST_BINS, int(self.length / self.width) + 1)
+        return max(1, min(MOST_BINS, math.ceil(self.length / self.width - 1e-6)))
 
     def name(self, key: Key) -> str:
         """Return what to call a face."""
