@@ -28,9 +28,13 @@ def reference() -> str:
     """Return the page."""
     parts = [HEAD]
     for name, module in APPS.items():
-        app: typer.Typer = importlib.import_module(module).app
-        for words in paths(typer.main.get_command(app), ()):
-            parts.append(f"## {' '.join((name, *words))}\n\n```\n{shown(app, name, words)}\n```\n")
+        program = importlib.import_module(module)
+        # mien-convert needs no word for what it is called for; its other commands stand beside.
+        beside = {f"{name} {word}": app for word, app in getattr(program, "COMMANDS", {}).items()}
+        for called, app in ({name: program.app} | beside).items():
+            for words in paths(typer.main.get_command(app), ()):
+                text = shown(app, called, words)
+                parts.append(f"## {' '.join((called, *words))}\n\n```\n{text}\n```\n")
     return "\n".join(parts)
 
 

@@ -58,7 +58,7 @@ def scenes(
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document here, too.")
     ] = None,
 ) -> None:
-    """Measure from scene to reading: single faces of 48 to 240 px in scenes of 640x480 px.
+    """Measure from scene to reading: faces of 48 to 240 px in scenes of 640x480 px.
 
     A face that the detector misses counts as an error, and is told apart. Beside it stands the
     accuracy on the pictures themselves. FER-2013's pictures cut foreheads and chins off, so a
