@@ -92,7 +92,12 @@ build_wheel() {
     rm -rf "$arm/mien"
     mkdir -p "$arm/mien/source"
     (cd "$source" && cp -r edge train convert pyproject.toml README.md LICENSE "$arm/mien/source")
-    "$python" -m pip wheel -q --no-deps --wheel-dir "$arm/mien" "$arm/mien/source"
+    local isolation=()
+    if "$python" -c 'import setuptools, sys; sys.exit(int(setuptools.__version__.split(".")[0]) < 77)' \
+        2>/dev/null; then
+        isolation=(--no-build-isolation)
+    fi
+    "$python" -m pip wheel -q --no-deps "${isolation[@]}" --wheel-dir "$arm/mien" "$arm/mien/source"
     cp -r "$source/scripts" "$source"/constraints*.txt "$arm/mien/source/"
 }
 
@@ -108,7 +113,7 @@ mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"
 mount -t tmpfs tmpfs "$1/tmp"
 exec chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 \
-    QEMU_CPU=cortex-a72 PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels bash -euo pipefail -c "$3"
+    QEMU_CPU=cortex-a72 PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels PIP_NO_COMPILE=1 bash -euo pipefail -c "$3"
 '
 # What the person does. Quiet steps print their time in seconds.
 steps='

@@ -10,8 +10,8 @@ from pathlib import Path
 from edge.config import PREFIX, Parameter, Setting
 from edge.doctor.check import Check
 
-SECRETS = ("token", "password")
-NO_OPTIONS = ("MIEN_CONFIG", "MIEN_TEST_", "MIEN_MQTT_")  # variables that mean something else
+SECRETS = ("token",)
+NO_OPTIONS = ("MIEN_CONFIG", "MIEN_MQTT_PASSWORD", "MIEN_TEST_")  # what means something else
 
 
 def options(
@@ -31,7 +31,7 @@ def options(
     else:
         here = [key for key, setting in settings.items() if str(file) in setting.place]
         yield Check("options", "ok", f"{file}: {', '.join(here) or 'nothing set'}")
-        secret = [key for key in here if any(word in key for word in SECRETS)]
+        secret = [key for key in here if key in SECRETS]
         if secret and stat.S_IMODE(file.stat().st_mode) & stat.S_IROTH:
             found = f"everybody may read {' and '.join(secret)} in {file}"
             yield Check("secrets", "warn", found, f"sudo chmod 640 {file}")
