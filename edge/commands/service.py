@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -35,7 +34,7 @@ def install(
     Makes a user of its own in the group video, an example of /etc/mien.toml where there is none,
     and the unit. With neither page nor broker nor stream in the options it gets no network.
     """
-    wanted = _plan()
+    wanted = service_plan()
     if only_print:
         print(unit(wanted), end="")
         return
@@ -46,7 +45,7 @@ def install(
 @app.command("status")
 def status() -> None:
     """Say how the service is. Exit code 0 where it runs, 3 where not."""
-    found = manage.state(manage.Host(), _plan())
+    found = manage.state(manage.Host(), service_plan())
     print(described(found))
     if found.active != "active":
         raise typer.Exit(NOT_ACTIVE)
@@ -84,9 +83,7 @@ def described(found: manage.State) -> str:
     return "\n".join(lines)
 
 
-def _plan() -> Plan:
-    """Return the plan for the options in /etc/mien.toml; the caller's environment is not its."""
-    values: dict[str, Any] = {
-        key: setting.value for key, setting in read_settings(run, None, {}).items()
-    }
-    return manage.plan(values, Path(CONFIG))
+def service_plan() -> Plan:
+    """Return what the unit has to be: for the service's file and environment, not the caller's."""
+    settings = read_settings(run, None, manage.environment())
+    return manage.plan({key: setting.value for key, setting in settings.items()}, CONFIG)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from edge import board
 from edge.config import CONFIG, NONE, Setting, parameters, read_settings
@@ -33,7 +32,7 @@ def everything(config: str | None = None, root: Path = board.ROOT) -> list[Check
     checks += run("cameras", _cameras)
     checks += run("model", lambda: _model(str(values.get("model", "mien")), threads))
     checks += about_options
-    service = run("service", lambda: _service(settings, root))
+    service = run("service", lambda: _service(root))
     runs = any(check.name == "service" and check.found.startswith("runs") for check in service)
     checks += run("network", lambda: network(values, runs))
     return checks + service
@@ -110,12 +109,15 @@ def _model(name: str, threads: int) -> Iterable[Check]:
     return model(name, threads)
 
 
-def _service(settings: Mapping[str, Setting], root: Path) -> Iterable[Check]:
+def _service(root: Path) -> Iterable[Check]:
     from edge.doctor.service import service
-    from edge.service.manage import plan
 
-    # The service has an environment of its own: only the file counts for its unit.
-    values: dict[str, Any] = {
-        key: setting.value for key, setting in settings.items() if str(CONFIG) in setting.place
-    }
-    return service(plan(values, CONFIG), root)
+    try:
+        from edge.commands.service import service_plan
+
+        wanted = service_plan()
+    except UserError as error:
+        return [Check("service", "skip", str(error))]
+    except Exception:  # as in _options
+        return [Check("service", "skip", "not looked at: mien does not import whole")]
+    return service(wanted, root)

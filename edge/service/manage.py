@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UserError
-from edge.service.unit import NAME, USER, Plan, network_for, unit
+from edge.service.unit import ENVIRONMENT, NAME, USER, Plan, network_for, unit
 
 UNIT = Path("etc/systemd/system") / NAME
 CONFIG = Path("etc/mien.toml")
@@ -65,6 +65,16 @@ class State:
     result: str  # "success", "watchdog", "exit-code", ...
     memory: int | None  # bytes
     current: bool  # whether the unit is as `install` would write it now
+
+
+def environment(file: Path = ENVIRONMENT) -> dict[str, str]:
+    """Return the variables that the service is given; none where this user may not read them."""
+    try:
+        lines = file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return {}
+    pairs = [line.strip().partition("=")[::2] for line in lines if "=" in line]
+    return {name: value.strip("\"'") for name, value in pairs if not name.startswith("#")}
 
 
 def plan(values: Mapping[str, Any], config: Path, program: Path | None = None) -> Plan:

@@ -83,6 +83,13 @@ def test_the_unit_is_watched_and_hardened() -> None:
     assert int(entries(unit(replace(ALONE, fps=0.01)))["WatchdogSec"]) == 300  # frames in s: 100
 
 
+def test_the_services_own_variables_count(tmp_path: Path) -> None:
+    file = tmp_path / "mien"
+    assert manage.environment(file) == {}
+    file.write_text('# MIEN_MQTT=x\nMIEN_WEB="8080"\nMIEN_TOKEN=a=b\nnothing\n')
+    assert manage.environment(file) == {"MIEN_WEB": "8080", "MIEN_TOKEN": "a=b"}
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
