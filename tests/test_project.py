@@ -236,6 +236,8 @@ def test_the_wheel_holds_model_and_demo_and_runs_where_it_is_unpacked(tmp_path: 
         "edge/demo/clip.mp4",
         "edge/demo/portraits/both.jpg",
         "edge/demo/PROVENANCE.md",
+        "edge/web/page/page.html",
+        "edge/web/page/page.js",
         "edge/cli.py",
         "train/cli.py",
         "convert/cli.py",

@@ -162,7 +162,7 @@ def run(
         except Stopped:
             status.say("stopped before the first frame")
             return
-        pause = told.pause
+        pause = told.switch()
         if pause is not None:
             reopen = partial(open_source, source, colour, mode, status.say, give_up)
             opened = PausableSource(opened, reopen, pause)

@@ -36,9 +36,8 @@ class Told:
         """Hold no secret."""
         return f"Told(web={self.web}, broker={self.broker}, rules={self.rules}, blur={self.blur})"
 
-    @property
-    def pause(self) -> Pause | None:
-        """A switch, where somebody may pause the camera; ask once."""
+    def switch(self) -> Pause | None:
+        """Return a new switch, where somebody may pause the camera."""
         return Pause() if self.broker is not None else None
 
 

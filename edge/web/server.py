@@ -21,6 +21,7 @@ from edge.web.address import Address, bind, choose_token, own_names, shown
 
 MOST_CONNECTIONS = 64
 GONE_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
+SEND_BYTES = 64 * 1024  # per viewer; the kernel takes twice that
 START_S = 10.0  # s for the server to start
 END_S = 3.0  # s for it to end
 
@@ -105,6 +106,8 @@ class WebOutput:
             # Its words are for those who write servers; ours go through the run.
             logger.addHandler(logging.NullHandler())
             logger.propagate = False
+        # What the kernel keeps for a slow viewer is pictures of the past: two or three, not fifty.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
