@@ -168,10 +168,11 @@ def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) ->
     bench = Bench([WIDE, CSI], frames=5)
     install(monkeypatch, bench)
     said: list[str] = []
-    source = open_source("picamera:imx708", mode=quick, say=said.append)
+    source = open_source("picamera:imx708", mode=quick, say=said.append, give_up=9)
     items = source.frames()
     before = [*itertools.takewhile(lambda item: isinstance(item, Frame), items)]
-    assert said == ["picamera:1 gave no frame for 0.3 s; check its ribbon. Looking for it."]
+    assert said[0].startswith("picamera:1 gave no frame for 0.3 s; check its ribbon. Looking for")
+    assert len(said) == 1
     bench.cameras = [CSI]  # the other one is gone, this one has another number
     assert next(items).state == "back"  # type: ignore[union-attr]
     after = next_frame(items)
