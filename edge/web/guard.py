@@ -105,7 +105,7 @@ class Guard:
             return self._welcome(token, _local(path) + (f"?{urlencode(rest)}" if rest else ""))
         cookie = self._given(request.headers.get("cookie", ""))
         if cookie is None:
-            return self._unknown(request, "This page needs the token that mien printed.")
+            return self._unknown(request, "This page needs its token.")
         return None if same(cookie, pass_of(token)) else await self._wrong(request)
 
     async def _log_in(self, request: Request, token: str) -> Response:
