@@ -54,6 +54,9 @@ wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no co
 	@rm -rf build
 	@ls dist/mien-*.whl
 
+score: need-data $(TRAIN) ## score the tracker on made films beside a full Haar search: DATA= [ARGS="--seed 1 --cache out/haar.json"]
+	@$(BIN)/python -m convert.score "$(DATA)" $(ARGS)
+
 test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
 	@$(BIN)/python -m pytest $(ARGS)
 

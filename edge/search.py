@@ -59,6 +59,7 @@ class Search:
         self._cascades = tuple(load_cascade(name) for name in CASCADES)
         self._slices: list[Slice] = []
         self._changed: npt.NDArray[np.int32] | None = None  # frame at which a cell last changed
+        self._size = (0, 0)  # px, of the frames
         self._latest = 0  # frame at which any cell last changed
         self._frame = 0
         self._at = 0  # the slice whose turn it is
@@ -98,7 +99,9 @@ class Search:
         whole: bool,
     ) -> None:
         """Note which cells have changed outside of the known faces."""
-        if self._changed is None or self._changed.shape != changed.shape:
+        size = (pyramid.width, pyramid.height)
+        if self._changed is None or self._size != size:
+            self._size = size
             self._changed = np.full(changed.shape, -1, np.int32)
             self._slices = slices(pyramid)
             self._at = self._row = self._top = 0

@@ -21,6 +21,7 @@ OTHER_SIZES = (1.0, 0.6, 1.5)  # times a face's size, tried in turns where it is
 ONE = 0.45  # intersection over union from which two tracks are on one face
 DOUBLED = 5  # frames after which they are
 HIDDEN_S = 1.0  # s that a hidden face is looked for where its way leads
+LEAST_EFFORT = 0.05
 LOST_S = 3.0  # s after which a face that is not found again is forgotten
 PAST_S = 10.0  # s for which it is known again when it comes back
 PAST = 16  # faces remembered so, at most
@@ -100,8 +101,8 @@ class Tracker:
         self, track: Track, pyramid: Pyramid, changed: Gray, step: float, time: float
     ) -> None:
         """Move a track to where its own picture is, or on along its way."""
-        before, track.likeness = track.likeness, 0.0
-        track.hit = None
+        before = 1.0 if track.hit else track.likeness
+        track.hit, track.likeness = None, 0.0
         track.still = False
         if track.id and time - track.seen > HIDDEN_S:
             return
@@ -134,7 +135,7 @@ class Tracker:
         for track in self._tracks:
             rest = STILL_S if track.still and track.belief >= MOST else LOOK_S
             rest = 0.0 if track.young else rest
-            waited = time - track.looked >= rest / self.effort - 1e-3
+            waited = time - track.looked >= rest / max(self.effort, LEAST_EFFORT) - 1e-3
             lost = track.id > 0 and time - track.seen > HIDDEN_S
             if not track.id or (waited and not lost):
                 due.append(track)

@@ -1,0 +1,204 @@
+"""The tracker, with the real cascades, on made films of the bundled portraits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from film import actor, film, follow, without
+
+import edge
+from convert.tally import overlap
+from edge.bench.scenes import Scene
+from edge.look import Looker
+from edge.picture import read_picture
+from edge.search import Search
+from edge.tracks import Tracker
+
+DEMO = Path(edge.__file__).parent / "demo"
+SOON = 15  # frames, half a second
+
+
+def test_the_clips_two_people_are_followed_in_every_frame_under_two_ids() -> None:
+    capture = cv2.VideoCapture(str(DEMO / "clip.mp4"))
+    tracker = Tracker()
+    seen = []
+    while (read := capture.read())[0]:
+        gray = np.asarray(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), np.uint8)
+        seen.append([track.id for track in tracker.update(gray, len(seen) / 25)])
+    assert len(seen) == 200
+    assert seen[2:] == [[1, 2]] * 198
+    assert tracker.ids == {1, 2}
+
+
+@pytest.mark.parametrize(("faces", "size"), [(1, (320, 240)), (5, (640, 480)), (10, (1280, 720))])
+def test_the_benchs_faces_are_all_found_and_nothing_else(faces: int, size: tuple[int, int]) -> None:
+    scene = Scene(faces, *size)
+    tracker = Tracker()
+    for index in range(40):
+        frame = scene.frame(index)
+        tracks = tracker.update(frame.gray, frame.time)
+        if index >= SOON:
+            places = [(t.x - t.side / 2, t.y - t.side / 2, t.side, t.side) for t in tracks]
+            assert len(places) == faces
+            assert all(max(overlap(b, p) for p in places) > 0.3 for b in scene.boxes(index))
+
+
+def test_an_id_survives_a_short_occlusion() -> None:
+    tracker = Tracker()
+    frames = list(film([actor(0, (300, 220), (1.0, 0.0))], 75))
+    for index in range(30, 45):  # half a second behind something
+        gray = frames[index].gray.copy()
+        x, y, side, _ = (int(v) for v in frames[index].truths[0].box)
+        gray[y - 30 : y + side + 30, x - 30 : x + side + 30] = without(gray)[
+            y - 30 : y + side + 30, x - 30 : x + side + 30
+        ]
+        frames[index] = replace(frames[index], gray=gray)
+    ids = [ids.get(0) for _, _, ids in follow(tracker, frames)]
+    assert ids[29] == 1
+    assert not any(ids[36:44])
+    assert ids[52:] == [1] * 23
+
+
+def test_two_who_cross_keep_their_ids() -> None:
+    tracker = Tracker()
+    actors = [
+        actor(0, (90, 240), (4.0, 0.0), side=90),
+        actor(1, (550, 225), (-4.0, 0.0), side=110),
+    ]
+    seen = [ids for _, _, ids in follow(tracker, film(actors, 110))]
+    before, after = seen[15], seen[-1]
+    assert sorted(before) == [0, 1]
+    assert after == before
+
+
+def test_where_there_is_no_face_there_is_no_track() -> None:
+    tracker = Tracker()
+    wall = read_picture(DEMO / "portraits" / "noface.jpg").gray
+    rng = np.random.default_rng(2)
+    for index in range(45):
+        noisy = cv2.add(np.roll(wall, index, axis=1), rng.normal(0, 2, wall.shape), dtype=cv2.CV_8U)
+        assert tracker.update(np.asarray(noisy, np.uint8), index / 30) == []
+
+
+def test_who_leaves_is_gone_and_the_next_one_is_somebody_else() -> None:
+    tracker = Tracker()
+    first = actor(0, (500, 220), (6.0, 0.0), who=0)
+    seen = list(follow(tracker, film([first], 60)))
+    assert seen[10][2] == {0: 1}
+    left = next(i for i, (truths, _, _) in enumerate(seen) if not truths)
+    assert all(not tracks for _, tracks, _ in seen[left + 4 :])
+    # Another comes in by the same door, three seconds later.
+    second = actor(1, (760, 220), (-5.0, 0.0), who=1)
+    later = list(follow(tracker, film([second], 60), begin=60 / 30))
+    assert later[-1][2] == {1: 2}
+
+
+def test_who_comes_back_has_the_old_id_or_a_new_one_never_anothers() -> None:
+    tracker = Tracker()
+    stays = actor(1, (160, 240), who=1)
+    there = [stays, actor(0, (470, 240), who=0)]
+    both = [ids for _, _, ids in follow(tracker, film(there, 20))][-1]
+    assert sorted(both.values()) == [1, 2]
+    for _ in follow(tracker, film([stays], 60), begin=20 / 30):
+        pass
+    again = [ids for _, _, ids in follow(tracker, film(there, 25), begin=80 / 30)][-1]
+    assert again[1] == both[1]
+    assert again[0] in (both[0], 3)
+
+
+def test_no_id_is_given_again_after_a_change_of_scene() -> None:
+    tracker = Tracker()
+    old = [ids for _, _, ids in follow(tracker, film([actor(0, (200, 240))], 12))][-1]
+    frames = film([actor(1, (430, 200), side=140)], 12, seed=99)
+    new = [ids for _, _, ids in follow(tracker, frames, begin=12 / 30)][-1]
+    assert old == {0: 1}
+    assert new == {1: 2}
+
+
+def test_after_a_pause_ids_go_on() -> None:
+    tracker = Tracker()
+    frames = list(film([actor(0, (200, 240))], 8))
+    assert [ids for _, _, ids in follow(tracker, frames)][-1] == {0: 1}
+    assert [ids for _, _, ids in follow(tracker, frames, begin=60.0)][-1] == {0: 2}
+
+
+def test_no_more_faces_than_asked_for() -> None:
+    scene = Scene(5, 640, 480)
+    tracker = Tracker(most=2)
+    for index in range(12):
+        frame = scene.frame(index)
+        tracks = tracker.update(frame.gray, frame.time)
+        assert len(tracks) <= 2
+    assert len(tracks) == 2
+
+
+@pytest.mark.parametrize("side", [60, 110, 200])
+def test_a_new_face_is_found_within_half_a_second(side: float) -> None:
+    tracker = Tracker()
+    frames = film([actor(0, (690, 240), (-9.0, 0.0), side=side)], 60)
+    appeared = found = None
+    for index, (truths, _, ids) in enumerate(follow(tracker, frames)):
+        if appeared is None and truths and truths[0].visible > 0.75:
+            appeared = index
+        if found is None and ids:
+            found = index
+    assert appeared is not None
+    assert found is not None
+    assert found - appeared <= SOON
+
+
+def test_a_face_that_does_not_move_at_all_is_reported_in_every_frame() -> None:
+    tracker = Tracker()
+    gray = read_picture(DEMO / "portraits" / "both.jpg").gray
+    assert all(len(tracker.update(gray, index / 30)) == 2 for index in range(60))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 2), (17, 301), (479, 641), (24, 24), (90, 90)])
+def test_odd_sizes_and_flat_pictures_do_no_harm(shape: tuple[int, int]) -> None:
+    tracker = Tracker()
+    rng = np.random.default_rng(1)
+    flat = np.full(shape, 120, np.uint8)
+    for index, picture in enumerate((flat, flat, rng.integers(0, 255, shape).astype(np.uint8))):
+        assert tracker.update(picture, index / 30) == []
+
+
+def test_the_size_may_change_on_the_way() -> None:
+    tracker = Tracker()
+    for index, (width, height) in enumerate(((640, 480), (320, 240), (640, 480))):
+        tracks = tracker.update(Scene(1, width, height).frame(0).gray, index / 30)
+        assert [track.id for track in tracks] == [index + 1]
+
+
+def test_less_effort_is_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"looks": 0, "windows": 0.0}
+    hits, step = Looker.hits, Search.step
+
+    def looking(*arguments: Any, **options: Any) -> Any:
+        counts["looks"] += 1
+        return hits(*arguments, **options)
+
+    def searching(self: Search, *arguments: Any) -> Any:
+        counts["windows"] += arguments[4]
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Looker, "hits", looking)
+    monkeypatch.setattr(Search, "step", searching)
+    work = []
+    for effort in (1.0, 0.25, 0.0):
+        tracker = Tracker()
+        tracker.effort = effort
+        scene = Scene(2, 640, 480)
+        for index in range(45):
+            if index == 20:
+                counts.update(looks=0, windows=0.0)
+            tracks = tracker.update(scene.frame(index).gray, index / 30)
+        assert len(tracks) == 2
+        work.append(dict(counts))
+    assert work[1]["looks"] < 0.6 * work[0]["looks"]
+    assert work[1]["windows"] < 0.3 * work[0]["windows"]
+    assert work[2]["windows"] == 0
