@@ -136,21 +136,17 @@ def _confusions(measured: Measured) -> str:
         for truth in TRUTHS
         if truth in measured.scores
     ]
-    rows = [
-        [label, *(_percent(measured.scores[t]["recall"][label]) for t in measured.scores)]
-        for label in LABELS
-    ]
-    recall = _table(["recall", *measured.scores], rows)
     return _section(
         "What it takes for what",
-        _cards(*cards, _card("Recall by class", recall), kind="wide"),
-        "A row is what a face is, a column what was read; cells are percent of the row. People "
-        "means the majority of ten people's votes (FER+); faces without one are left out there.",
+        _cards(*cards, kind="wide"),
+        "A row is what a face is, a column what was read; cells are percent of the row, so that "
+        "recall stands on the diagonal. People means the majority of ten people's votes (FER+); "
+        "faces without one are left out there.",
     )
 
 
 def _matrix(counts: Sequence[Sequence[int]]) -> str:
-    head = "<th></th>" + "".join(f"<th>{escape(label[:5])}</th>" for label in LABELS)
+    head = "<th></th>" + "".join(f"<th>{escape(label)}</th>" for label in LABELS)
     body = ""
     for label, row in zip(LABELS, counts, strict=True):
         total = sum(row)
@@ -185,7 +181,7 @@ def _sure(measured: Measured) -> str:
             ),
             _card(
                 "Accuracy on the share it is surest of",
-                lines([risk], "share of the faces answered", x_text=percent)
+                lines([risk], "share of the faces answered", percent, width=340, height=230)
                 + _table(["coverage", "accuracy", "confidence from"], rows),
             ),
         ),
@@ -230,8 +226,9 @@ def _robustness(found: dict[str, Any]) -> str:
             series.append(Line("", "dim", ends, [before, before]))
             values = [row[truth]["accuracy"] for row in rows]
             series.append(Line(truth, STYLES[truth], places, values, dots=True))
-        # So many names would run into each other.
-        names = [row["level"] if len(rows) < 7 or k % 3 == 1 else "" for k, row in enumerate(rows)]
+        names = [row["level"] for row in rows]
+        if len(rows) > 6:  # so many would run into each other
+            names = [n.split()[0] if k % 3 == 1 else "" for k, n in enumerate(names)]
         chart = lines(series, "", y_range=(0, top), names=names, width=270, height=180)
         cards.append(_card(family, chart))
     return _section(

@@ -14,7 +14,7 @@ from html import escape
 from train.metrics import Reliability
 
 WIDTH, HEIGHT = 460, 260  # units of the view box
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 20, 12, 40
 Scale = Callable[[float], float]
 
 
@@ -120,7 +120,7 @@ def reliability(bins: Reliability, threshold: float | None = None) -> str:
     for value in (0, 0.25, 0.5, 0.75, 1):
         parts.append(_text(right(value), side - BOTTOM + 16, percent(value), "middle"))
     parts.append(_text(right(0.5), side - 4, "confidence", "middle"))
-    return _svg(parts, LEFT + side - 60 + RIGHT + 8, side)
+    return _svg(parts, LEFT + side - 60 + RIGHT, side)
 
 
 def _grid(
