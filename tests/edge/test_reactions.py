@@ -58,9 +58,10 @@ def test_it_acts_once_it_has_lasted_and_once_only() -> None:
 
 def test_what_trembles_at_the_level_does_not_begin_anew() -> None:
     def trembling(t: float) -> float:
-        return 0.75 if int(t * 10) % 2 else 0.65
+        return 0.65 if int(t) % 2 else 0.75  # a second each: longer than what is overlooked
 
-    assert times("sad>0.7 for 3s rest 0s", course(trembling, 20)) == [pytest.approx(3.1)]
+    assert times("sad>0.7 for 3s rest 0s", course(trembling, 20)) == [3.0]
+    assert times("sad<0.7 for 3s rest 0s", course(trembling, 20)) == [4.0]
     # 0.55 is beyond the slack: the condition is over, and its next stretch counts from its start.
     dipping = course(lambda t: 0.55 if 4 <= t < 5 else 0.75, 20)
     assert times("sad>0.7 for 3s rest 0s", dipping) == [3.0, 8.0]
