@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
 import typer
@@ -21,19 +22,25 @@ from edge.errors import UserError
 Mien = Callable[..., tuple[int, str, str]]
 
 
+class Mood(str, enum.Enum):
+    CALM = "calm"
+    WILD = "wild"
+
+
 def sample(
     source: Annotated[str, typer.Argument()] = "auto",
     count: Annotated[int, typer.Option(min=1, max=9)] = 1,
     rate: Annotated[float | None, typer.Option()] = None,
     folder: Annotated[Path | None, typer.Option()] = None,
     window: Annotated[bool, typer.Option("--window")] = False,
-    mood: Annotated[Literal["calm", "wild"], typer.Option()] = "calm",
+    mood: Annotated[Mood, typer.Option()] = Mood.CALM,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     on: Annotated[list[str] | None, typer.Option("--on")] = None,
     max_frames: Annotated[int | None, typer.Option()] = None,
 ) -> None:
     """Print what came."""
-    print(json.dumps([source, count, rate, folder and str(folder), window, as_json, on]))
+    assert isinstance(mood, Mood)
+    print(json.dumps([source, count, rate, folder and str(folder), window, as_json, on, mood]))
     if max_frames is not None:
         raise UserError("--max-frames is wrong; leave it out.")
 
@@ -64,19 +71,29 @@ def called(*words: str, env: dict[str, str] | None = None) -> list[object]:
 def test_each_place_goes_before_the_next(write: Callable[[str], str]) -> None:
     file = write("count = 2\nrate = 2\nwindow = true\n")
     assert called()[1:3] == [1, None]  # the defaults
-    assert called("--config", file) == ["auto", 2, 2.0, None, True, False, None]
+    assert called("--config", file) == ["auto", 2, 2.0, None, True, False, None, "calm"]
     env = {"MIEN_COUNT": "3", "MIEN_WINDOW": "no"}
-    assert called("--config", file, env=env) == ["auto", 3, 2.0, None, False, False, None]
+    assert called("--config", file, env=env) == ["auto", 3, 2.0, None, False, False, None, "calm"]
     assert called("--count", "4", "--config", file, env=env)[1] == 4
 
 
 def test_every_kind_of_value_comes_through(write: Callable[[str], str]) -> None:
     file = write(
-        'source = "usb:1"\nfolder = "/tmp/x"\njson = true\non = ["a b", "c"]\nrate = 0.5\n'
+        'mood = "wild"\nsource = "usb:1"\nfolder = "/tmp/x"\njson = true\n'
+        'on = ["a b", "c"]\nrate = 0.5\n'
     )
-    assert called("--config", file) == ["usb:1", 1, 0.5, "/tmp/x", False, True, ["a b", "c"]]
+    assert called("--config", file) == [
+        "usb:1",
+        1,
+        0.5,
+        "/tmp/x",
+        False,
+        True,
+        ["a b", "c"],
+        "wild",
+    ]
     env = {"MIEN_SOURCE": "x.mp4", "MIEN_FOLDER": "y", "MIEN_JSON": "1", "MIEN_ON": "a b\nc\n"}
-    assert called(env=env) == ["x.mp4", 1, None, "y", False, True, ["a b", "c"]]
+    assert called(env=env) == ["x.mp4", 1, None, "y", False, True, ["a b", "c"], "calm"]
 
 
 def test_the_command_line_names_the_source(write: Callable[[str], str]) -> None:
