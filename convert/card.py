@@ -27,8 +27,8 @@ LIMITS = """\
 - The pictures were found by web search: posed and theatrical faces, of unknown age, sex, origin and
   skin colour. How the errors are spread over groups of people is not known, so assume that they
   are not spread evenly.
-- Frontal faces of about 48 px and more. Profile, masks, hands, strong shadow and blur were not
-  measured.
+- Frontal faces of about 48 px and more. Profile, masks and hands were not measured; what blur,
+  noise, darkness and small faces cost, `mien-convert robustness` measures.
 - {n} validation faces also chose the temperature and the threshold (and in training the best
   weights), so the figures flatter a little. {copies}
 - Disgust and fear are the rarest or least agreed classes: read their recall above before you rely
@@ -160,6 +160,9 @@ def _measures(metadata: Metadata) -> str:
         for title, key in ((", no copies", "without_duplicates"), (", people", "people"))
         if key in measured
     ]
+    people = measured.get("people", {})
+    if "without_duplicates" in people:
+        groups.append((", people, no copies", people["without_duplicates"]))
     scores = [
         (f"{kind}{suffix}", group[kind]) for suffix, group in groups for kind in ("float", "int8")
     ]

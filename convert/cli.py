@@ -189,6 +189,11 @@ def convert(
         training=training,
         licences=describe.licences(training),
     )
+    judged = metadata.metrics["people"] if judge == "votes" else metadata.metrics
+    print(
+        f"confidence by {judge}: temperature {metadata.temperature:.2f}, calibration error "
+        f"{judged['int8']['ece']:.3f}, uncertain under {metadata.threshold:.2f}"
+    )
     lines = commands(context, training)
     write(
         out,

@@ -94,6 +94,8 @@ def metrics(
         found["without_duplicates"] = measure(validation.labels, ~copied)
     if people is not None:
         found["people"] = measure(people, people >= 0)
+        if (~copied & (people >= 0)).any():
+            found["people"]["without_duplicates"] = measure(people, ~copied & (people >= 0))
     curve = risk_coverage(
         softmax(reading.int8_logits[known], reading.temperature), reading.truth[known]
     )

@@ -20,6 +20,7 @@ from convert.variants import interpreter, logits, set_face
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 FACES = 300  # enough to rank the layers by
+OUTPUT = "output"  # what the last layer is called: its tensor's name says nothing
 NOISE_FACES = 64  # every tensor of both networks is read for each
 
 
@@ -52,10 +53,11 @@ def layer_errors(
     layers = network.layers()
     for layer in layers:
         name = network.name(layer.target)
+        told = OUTPUT if layer.target == network.output else short(name)
         without = logits(quantised(float32, statistics, left=layer), faces)
         ratio, shift = noise.get(name, (float("nan"), float("nan")))
-        found.append(LayerError(short(name), ratio, shift, whole - mean_kl(reference, without)))
-        done(short(name), len(layers))
+        found.append(LayerError(told, ratio, shift, whole - mean_kl(reference, without)))
+        done(told, len(layers))
     return sorted(found, key=lambda error: -error.gain)
 
 

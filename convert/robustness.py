@@ -114,7 +114,7 @@ def _warped(face: Gray, place: Place, degrees: float) -> Gray:
 
 
 def _bytes(values: npt.NDArray[np.floating]) -> Gray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
 def with_margin(places: Sequence[Place], metadata: Metadata) -> list[Place]:
