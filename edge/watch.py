@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,10 @@ from edge.stop import Stop, Stopped
 from edge.summary import Summary
 
 LOST = 4  # exit code where a camera or stream ended by itself
+
+
+class Over(Exception):
+    """The time that was asked for has gone by while the source was looked for."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,16 @@ def watch(
     outputs: Outputs | None = None
     status.total = expected_frames(source, wanted)
     heartbeat = Heartbeat.from_environment()
+    first: float | None = None  # s of time.monotonic(), of the first frame
+
+    def trying() -> None:
+        heartbeat.beat()
+        limit = math.inf if wanted.duration is None else wanted.duration
+        if first is not None and time.monotonic() - first >= limit:
+            raise Over
+
     if isinstance(source, (LiveSource, PausableSource)):
-        source.trying = heartbeat.beat
+        source.trying = trying
     try:
         for item in until(source, wanted, stop, tempo.cap):
             if isinstance(item, Change):
@@ -62,6 +75,7 @@ def watch(
                     outputs.changed(item)
                 continue
             started = time.monotonic()
+            first = started if first is None else first
             result = engine.process(item)
             outputs = outputs or Outputs(wanted, source, engine.metadata.labels, stop, others)
             outputs.write(item, result)
@@ -79,7 +93,7 @@ def watch(
     except BrokenPipeError:  # `mien run --jsonl - | head` has seen enough
         if is_stdout(wanted.jsonl):
             abandon_stdout()
-    except Stopped:
+    except (Stopped, Over):
         pass
     finally:
         heartbeat.stopping()

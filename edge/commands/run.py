@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +30,9 @@ def run(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="auto (a Pi camera, else the first USB camera), picamera[:N], usb[:N], "
-            "/dev/videoN, a video file, an http://, https:// or rtsp:// address, or a folder of "
-            "pictures.",
+            help="auto (a Pi camera, else the first USB camera), picamera[:N|:NAME], "
+            "usb[:N|:NAME], /dev/videoN, a video file, an http://, https:// or rtsp:// address, "
+            "or a folder of pictures.",
         ),
     ] = "auto",
     model: Annotated[
@@ -71,6 +72,30 @@ def run(
             metavar="N", help="Frames per second at most; of a camera also asked for (else 30)."
         ),
     ] = None,
+    exposure: Annotated[
+        int | None,
+        typer.Option(
+            metavar="US", min=1, help="Exposure of a Pi camera, microseconds; else automatic."
+        ),
+    ] = None,
+    gain: Annotated[
+        float | None,
+        typer.Option(metavar="G", min=1.0, help="Gain of a Pi camera, 1 is none; else automatic."),
+    ] = None,
+    focus: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="Distance in metres, or inf, that a Pi camera with a motor is focused at; else "
+            "autofocus.",
+        ),
+    ] = None,
+    stall: Annotated[
+        float,
+        typer.Option(
+            metavar="S", help="Seconds without a frame after which a camera or stream is lost."
+        ),
+    ] = CameraMode.stall_s,
     max_faces: Annotated[
         int, typer.Option(metavar="N", min=1, help="Faces followed at once.")
     ] = MOST_FACES,
@@ -144,10 +169,24 @@ def run(
     """
     wanted = Wanted(jsonl, csv, video, window, duration, max_frames, blur)
     check_outputs(wanted, source)
-    mode = camera_mode(source, size, fps)
+    for option, value in (("--give-up", give_up), ("--stall", stall)):
+        if value is not None and not value > 0:
+            raise UserError(f"{option} {value:g} is no time; give seconds above 0.")
+    if focus is not None and not focus > 0:
+        raise UserError(f"--focus {focus:g} is no distance; give metres above 0, or inf.")
+    mode = replace(
+        camera_mode(source, size, fps),
+        stall_s=stall,
+        exposure_us=exposure,
+        gain=gain,
+        focus_m=focus,
+    )
+    if mode.controls and not is_camera(source):
+        raise UserError(
+            f"--exposure, --gain and --focus are for a Pi camera, and {source} is none; "
+            "leave them out."
+        )
     tempo = tempo_of(fps, budget)
-    if give_up is not None and not give_up > 0:
-        raise UserError(f"--give-up {give_up:g} is no time; give seconds above 0.")
     loaded = load_model(model)
     labels = loaded.metadata.labels
     told = check_told(web, token, mqtt, mqtt_password_file, on or (), blur, labels)

@@ -157,6 +157,13 @@ def test_a_stream_that_ends_is_exit_code_4_with_complete_files(
     assert "frames with face         0" in done.stdout
 
 
+def test_the_duration_ends_a_search_too(model_path: Path, server: str) -> None:
+    done = run(f"{server}/cut", "--model", model_path, "--duration", 2)
+    assert done.returncode == 0
+    assert "Looking for it" in done.stderr
+    assert "frames with face         0" in done.stdout
+
+
 def test_a_folder_of_pictures(model_path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
