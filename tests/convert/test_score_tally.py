@@ -24,6 +24,7 @@ def test_each_box_is_on_one_face_the_best_pair_first() -> None:
     shifted = (110.0, 100.0, 80.0, 80.0)
     assert assign([A, shifted], [shifted]) == {1: 0}
     assert assign([A, B], [B, A]) == {0: 1, 1: 0}
+    assert assign([A], [shifted, A]) == {0: 1}
 
 
 def test_recall_and_delay() -> None:
