@@ -80,7 +80,11 @@ def environment(file: Path = ENVIRONMENT) -> dict[str, str]:
 def plan(values: Mapping[str, Any], config: Path, program: Path | None = None) -> Plan:
     """Return what the unit has to be for the options of a run."""
     return Plan(
-        program or Path(sys.prefix) / "bin" / "mien", config, network_for(values), values.get("fps")
+        program or Path(sys.prefix) / "bin" / "mien",
+        config,
+        network_for(values),
+        values.get("fps"),
+        values.get("stall"),
     )
 
 

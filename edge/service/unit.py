@@ -110,6 +110,7 @@ class Plan:
     config: Path
     network: str | None  # what the network is needed for; None where it is not
     fps: float | None = None  # frames/s that were asked for
+    stall: float | None = None  # s without a frame after which a camera is lost
     memory: str = "400M"  # MemoryMax
 
 
@@ -120,13 +121,19 @@ def unit(plan: Plan) -> str:
         program=_quoted(plan.program),
         config=_quoted(plan.config),
         environment=ENVIRONMENT,
-        watchdog=max(WATCHDOG_S, round(3 / plan.fps)) if plan.fps else WATCHDOG_S,
+        watchdog=watchdog(plan),
         start=START_S,
         user=USER,
         memory=plan.memory,
         unit=after if plan.network else "",
         network=CONNECTED.format(reason=plan.network) if plan.network else ALONE,
     )
+
+
+def watchdog(plan: Plan) -> int:
+    """Return how many seconds without a sign of life make the service a dead one."""
+    slow = 3 / plan.fps if plan.fps else 0.0
+    return round(max(WATCHDOG_S, slow, (plan.stall or 0.0) + WATCHDOG_S / 2))
 
 
 def network_for(values: Mapping[str, Any]) -> str | None:

@@ -81,6 +81,7 @@ def test_the_unit_is_watched_and_hardened() -> None:
     # Longer than the longest rest between two attempts to find a lost camera.
     assert int(said["WatchdogSec"]) >= 60
     assert int(entries(unit(replace(ALONE, fps=0.01)))["WatchdogSec"]) == 300  # frames in s: 100
+    assert int(entries(unit(replace(ALONE, stall=300.0)))["WatchdogSec"]) > 330
 
 
 def test_the_services_own_variables_count(tmp_path: Path) -> None:
