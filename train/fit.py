@@ -92,6 +92,8 @@ def fit(
     remaining = sum(s.epochs for s in stages[_place(state, stages) :]) - state["epoch"]
     with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
         for stage in stages[_place(state, stages) :]:
+            if not stage.epochs:
+                continue
             trainer = _trainer(trainer, network, recipe, stage, batches, teach)
             _prepare(trainer, stage, batches, train, recipe)
             if weights is not None and state["stage"] == stage.name:

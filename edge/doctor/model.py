@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.doctor.check import Check
 
-# Written by scripts/write_references.py; the key is the SHA-256 of the flatbuffer.
+# Written by scripts/record_answers.py; the key is the SHA-256 of the flatbuffer.
 REFERENCES = Path(__file__).parent.parent / "models" / "references.json"
 DEMO = Path(__file__).parent.parent / "demo"
 # Kernels for different processors differ by a few int8 steps of the logits; a broken one, or

@@ -182,7 +182,7 @@ def test_more_threads_than_cores_are_told(pi: Path) -> None:
 
 
 def test_every_shipped_model_gives_its_reference_answer() -> None:
-    """After a model is replaced: python scripts/write_references.py."""
+    """After a model is replaced: python scripts/record_answers.py."""
     for file in MODELS.glob("*.tflite"):
         found = by_name(model_checks.model(str(file)))
         assert found["reference face"].state == "ok", f"{file}: {found['reference face']}"

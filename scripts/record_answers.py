@@ -1,6 +1,6 @@
 """Records what each shipped model reads on a demo portrait, for `mien doctor` to compare with.
 
-    python scripts/write_references.py
+    python scripts/record_answers.py
 
 Run it after a model in edge/models/ was replaced; a test says when it is due.
 """
