@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made import LABELS
+
+from edge.mqtt.address import parse_broker
+from edge.mqtt.output import MqttOutput
+
+TOPIC = "mien/kitchen"
 
 
 def program(name: str = "mosquitto") -> str:
@@ -161,3 +167,16 @@ class Relay:
         for end in (source, target):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
+def device(port: int, topic: str = TOPIC, **options: Any) -> Iterator[MqttOutput]:
+    said: list[str] = options.pop("said", [])
+    options = {"settled": 0.0, "longest": 1, "hot": lambda: 48.25, **options}
+    output = MqttOutput(
+        parse_broker(f"mqtt://127.0.0.1:{port}/{topic}"), None, LABELS, say=said.append, **options
+    )
+    try:
+        yield output
+    finally:
+        output.close()
