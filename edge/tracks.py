@@ -1,23 +1,24 @@
 """Follows faces from frame to frame: who is new, who is the same, who has gone.
 
 In each frame every face is looked for where its way leads, by its own picture, which costs little;
-some of them, in turns, are looked at by the cascade, which corrects place and size and proves that
-there still is a face. New places come from the search and are believed after a second look.
+some of them, in turns, are looked at by a cascade, which corrects place and size and proves that
+there still is a face. New places come from the search; three cascades say whether they are faces.
 """
 
 from __future__ import annotations
 
-from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch
+from edge.look import CONFIRM, FAR, FOLLOW, VIEWS, Looker, has_features, match, patch
 from edge.motion import Motion
 from edge.pyramid import Gray, Pyramid
 from edge.search import WINDOWS_S, Search
-from edge.tracked import DOUBTED, MOST, SURE, Track, overlap, taken
+from edge.tracked import DOUBTED, MOST, SOME, SOME_OF, SURE_OF, Track, overlap, taken
 
 LOOK_S = 0.1  # s between two looks of the cascade at a face
 STILL_S = 0.5  # s between them where nothing moves and there is no doubt
 LOOKS_A_FRAME = 3  # faces that the cascade looks at, at most
 LOOKS_OF_A_CUT = 12  # in a new scene
 OTHER_SIZES = (1.0, 0.6, 1.5)  # times a face's size, tried in turns where it is not seen any more
+WITHIN = 1.5  # ratio of two sides from which the larger face would hide the smaller
 ONE = 0.45  # intersection over union from which two tracks are on one face
 DOUBLED = 5  # frames after which they are
 HIDDEN_S = 1.0  # s that a hidden face is looked for where its way leads
@@ -143,24 +144,34 @@ class Tracker:
         return due[: LOOKS_OF_A_CUT if self._motion.cut else LOOKS_A_FRAME]
 
     def _look(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
-        """Let the cascade look at a track, twice at a new place: plain and mirrored."""
+        """Let a cascade look at a track; at a new place each, plain and mirrored."""
         track.looked = time
+        track.looks += 1
         zoom = FOLLOW if track.id and track.firm and track.misses < 2 else CONFIRM
         x, y, side = track.place
         if track.id and track.misses > 2:
             side *= OTHER_SIZES[track.misses % 3]
         # Who is out of sight may be behind somebody: only a sure look brings it back.
-        least = SURE if track.id and not track.firm else 0
-        for mirrored in (track.looks % 2 == 1,) if track.id else (False, True):
-            hits = self._looker.hits(pyramid, x, y, side, zoom, mirrored)
+        least = 0 if not track.id else (SOME_OF if track.firm else SURE_OF)[track.cascade]
+        views = [(track.cascade, track.looks % 2 == 1)] if track.id else VIEWS
+        for cascade, mirrored in views:
+            if not track.id and track.hopeless(cascade):
+                break
+            hits = self._looker.hits(pyramid, (x, y, side), zoom, mirrored, cascade)
             best = max(
                 (h for h in hits if h.windows >= least and not taken(h, track, self._tracks)),
                 key=lambda hit: hit.windows,
                 default=None,
             )
-            track.tell(best.windows if best else 0, mirrored)
+            track.tell(best.windows if best else 0, mirrored, cascade)
             if best and (track.hit is None or best.windows > track.hit.windows):
                 track.hit = best
+            if best and not track.id and best.windows >= SOME:
+                track.own_cascade = min(track.own_cascade, cascade)
+        track.misses = 0 if track.hit else track.misses + 1
+        if track.id and not track.hit:
+            # Who is blind to it is asked all the same: it may see what has become of it.
+            track.cascade = 0 if track.cascade else track.own_cascade
         if track.hit:
             track.settle(track.hit, step)
             track.renew(patch(pyramid, *track.place))
@@ -170,6 +181,9 @@ class Tracker:
 
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
         """Give a new face the id of one that was lost and looked like it, else a new one."""
+        if any(other.id and other.firm and _within(other, track) for other in self._tracks):
+            track.belief = DOUBTED  # a face and its surroundings look like one
+            return
         near = (other for other in self._tracks if other.id and _at_one(other, track))
         best, likeness = next(near, None), 2.0
         if best is not None and best.firm and not best.doubtful:
@@ -181,8 +195,14 @@ class Tracker:
             if not lost.id or (lost in self._tracks and lost.firm and not lost.doubtful):
                 continue
             least = max(likeness, _least_likeness(lost, track, time))
-            if least <= 1 and (found := match(pyramid, lost.own, *track.place)).likeness >= least:
-                best, likeness = lost, found.likeness
+            if least > 1:
+                continue
+            for picture in (lost.own, lost.clear):
+                alike = 0.0 if picture is None else match(pyramid, picture, *track.place).likeness
+                if alike >= least:
+                    best, likeness, least = lost, alike, alike
+        track.belief = min(track.belief, MOST)
+        track.cascade = track.own_cascade
         if best is None:
             self._ids += 1
             track.id = self._ids
@@ -273,6 +293,12 @@ def _moves(track: Track, changed: Gray, pyramid: Pyramid) -> bool:
 def _on_one(a: Track, b: Track) -> bool:
     """Whether two tracks are on one face."""
     return overlap(a.place, b.place) > ONE
+
+
+def _within(a: Track, b: Track) -> bool:
+    """Whether a much smaller track lies in the middle of another: it would be behind it."""
+    off = max(abs(a.x - b.x), abs(a.y - b.y))
+    return b.side > WITHIN * a.side and off < 0.35 * b.side
 
 
 def _at_one(a: Track, b: Track) -> bool:

@@ -17,6 +17,7 @@ from edge.bench.scenes import Scene
 from edge.look import Looker
 from edge.picture import read_picture
 from edge.search import Search
+from edge.tracked import Track
 from edge.tracks import Tracker
 
 DEMO = Path(edge.__file__).parent / "demo"
@@ -200,3 +201,33 @@ def test_less_effort_is_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work[1]["looks"] < 0.6 * work[0]["looks"]
     assert work[1]["windows"] < 0.3 * work[0]["windows"]
     assert work[2]["windows"] == 0
+
+
+def test_two_cascades_make_up_for_one_that_is_blind_to_a_face() -> None:
+    place = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
+    for _ in range(2):
+        assert not place.convincing
+        for cascade, windows in ((0, 0), (1, 9), (2, 9)):
+            place.tell(windows, False, cascade)
+            place.tell(windows, True, cascade)
+        assert not place.refuted
+    assert place.convincing
+
+
+def test_what_only_the_least_sure_cascade_sees_is_no_face() -> None:
+    place = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
+    for _ in range(2):
+        for cascade, windows in ((0, 0), (1, 0), (2, 6)):
+            place.tell(windows, False, cascade)
+            place.tell(windows, True, cascade)
+        assert not place.convincing
+
+
+def test_a_new_face_that_is_not_seen_again_is_shown_no_more() -> None:
+    face = Track(50, 50, 40, np.zeros((16, 16), np.uint8), id=1, likeness=0.95, seen=1.0)
+    face.looks, face.misses = 4, 2
+    assert face.shows(1.0)
+    face.misses = 3
+    assert not face.shows(1.0)
+    face.looks = 40  # one that is known for long may turn away
+    assert face.shows(1.0)
