@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convert.scenes import FPS, Truth
+from edge.boxes import iou
 
 Box = tuple[float, float, float, float]  # x, y, width, height, px
 
@@ -88,7 +89,7 @@ def tally(truths: Sequence[Sequence[Truth]], found: Sequence[Sequence[Found]]) -
         # nor false; a second box on a face is false.
         rest = [f.box for k, f in enumerate(faces) if f.visible < SEEN or k not in pairs]
         false = sum(
-            j not in on_faces and all(overlap(one.box, box) < NEAR for box in rest)
+            j not in on_faces and all(iou(one.box, box) < NEAR for box in rest)
             for j, one in enumerate(boxes)
         )
         false_boxes += false
@@ -110,7 +111,7 @@ def tally(truths: Sequence[Sequence[Truth]], found: Sequence[Sequence[Found]]) -
 def assign(faces: Sequence[Box], boxes: Sequence[Box]) -> dict[int, int]:
     """Return which box is on which face, each at most once, the best pairs first."""
     pairs = sorted(
-        ((overlap(face, box), k, j) for k, face in enumerate(faces) for j, box in enumerate(boxes)),
+        ((iou(face, box), k, j) for k, face in enumerate(faces) for j, box in enumerate(boxes)),
         reverse=True,
     )
     assigned: dict[int, int] = {}
@@ -118,13 +119,3 @@ def assign(faces: Sequence[Box], boxes: Sequence[Box]) -> dict[int, int]:
         if value >= ON and k not in assigned and j not in assigned.values():
             assigned[k] = j
     return assigned
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Return intersection over union."""
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if across <= 0 or down <= 0:
-        return 0.0
-    both = across * down
-    return both / (a[2] * a[3] + b[2] * b[3] - both)

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge.bench.scenes import Scene
 from edge.bench.timing import Stopwatch
+from edge.boxes import iou
 from edge.crop import Box
 from edge.engine import Engine
 
@@ -46,16 +47,6 @@ class Found:
             "false_boxes": self.false_boxes,
             "frames_with_false_box": self.frames_with_false_box,
         }
-
-
-def iou(a: Box, b: Box) -> float:
-    """Return intersection over union of two boxes."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
 def time_pipeline(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edge.boxes import iou
 from edge.doctor.check import Check
 
 # Written by scripts/record_answers.py; the key is the SHA-256 of the flatbuffer.
@@ -83,13 +84,3 @@ def _reference(classifier: Any) -> Check:
         remedy = "reinstall mien and ai-edge-litert: what this model reads here cannot be trusted"
         return Check("reference face", "fail", found, remedy)
     return Check("reference face", "ok", found)
-
-
-def iou(one: list[int], other: list[int]) -> float:
-    """Return the intersection over union of two boxes x, y, w, h."""
-    x, y, w, h = one
-    left, top, width, height = other
-    across = max(0, min(x + w, left + width) - max(x, left))
-    down = max(0, min(y + h, top + height) - max(y, top))
-    shared = across * down
-    return shared / (w * h + width * height - shared)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from convert.scenes import FPS, Truth
-from convert.tally import Found, assign, overlap, tally
+from convert.tally import Found, assign, tally
+from edge.boxes import iou
 
 A, B = (100.0, 100.0, 80.0, 80.0), (300.0, 100.0, 80.0, 80.0)
 
@@ -15,9 +16,9 @@ def at(box: tuple[float, float, float, float], face: int = 0, visible: float = 1
 
 
 def test_overlap_is_intersection_over_union() -> None:
-    assert overlap(A, A) == 1
-    assert overlap(A, B) == 0
-    assert overlap((0, 0, 2, 2), (1, 0, 2, 2)) == pytest.approx(1 / 3)
+    assert iou(A, A) == 1
+    assert iou(A, B) == 0
+    assert iou((0, 0, 2, 2), (1, 0, 2, 2)) == pytest.approx(1 / 3)
 
 
 def test_each_box_is_on_one_face_the_best_pair_first() -> None:
@@ -44,7 +45,7 @@ def test_a_box_on_nobody_is_false_and_so_is_a_second_one_on_a_face() -> None:
 
 def test_a_box_near_a_hidden_face_or_badly_on_one_is_neither_right_nor_false() -> None:
     loose = (100.0, 100.0, 135.0, 135.0)
-    assert 0.3 < overlap(A, loose) < 0.4
+    assert 0.3 < iou(A, loose) < 0.4
     counted = tally([[at(A, visible=0.5)], [at(A)]], [[Found(loose)], [Found(loose)]])
     assert (counted.false_boxes, counted.hits, counted.face_frames) == (0, 0, 1)
 

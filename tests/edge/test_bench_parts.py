@@ -22,7 +22,8 @@ from edge.bench.memory import measure_memory, measure_start, rss_mb
 from edge.bench.model import litert_benchmark, time_model
 from edge.bench.scenes import Scene
 from edge.bench.timing import Stopwatch, Times, affinity, measure, one_core, spread
-from edge.bench.whole import FACES, SIZES, Found, iou, time_pipeline
+from edge.bench.whole import FACES, SIZES, Found, time_pipeline
+from edge.boxes import iou
 from edge.detect import HaarDetector
 from edge.errors import UserError
 from edge.modelfile import Model

@@ -12,8 +12,8 @@ import pytest
 from film import FPS, actor, film, follow, without
 
 import edge
-from convert.tally import overlap
 from edge.bench.scenes import Scene
+from edge.boxes import iou
 from edge.look import Looker
 from edge.picture import read_picture
 from edge.search import Search
@@ -46,7 +46,7 @@ def test_the_benchs_faces_are_all_found_and_nothing_else(faces: int, size: tuple
         if index >= SOON:
             places = [(t.x - t.side / 2, t.y - t.side / 2, t.side, t.side) for t in tracks]
             assert len(places) == faces
-            assert all(max(overlap(b, p) for p in places) > 0.3 for b in scene.boxes(index))
+            assert all(max(iou(b, p) for p in places) > 0.3 for b in scene.boxes(index))
 
 
 def test_an_id_survives_a_short_occlusion() -> None:

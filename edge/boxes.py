@@ -1,0 +1,15 @@
+"""How far two boxes are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def iou(a: Sequence[float], b: Sequence[float]) -> float:
+    """Return intersection over union of two boxes (left, top, width, height), 0 to 1."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (a[2] * a[3] + b[2] * b[3] - both)
