@@ -71,6 +71,10 @@ fetch_root() { # $1 suite
     [ -e "$new/usr/bin/sh" ] || ln -s dash "$new/usr/bin/sh"
     echo 'root:x:0:0:root:/root:/bin/bash' >"$new/etc/passwd"
     echo 'root:x:0:' >"$new/etc/group"
+    # What update-ca-certificates makes; trixie's pip does not start without it.
+    mkdir -p "$new/etc/ssl/certs"
+    [ ! -d "$new/usr/share/ca-certificates" ] ||
+        cat "$new"/usr/share/ca-certificates/mozilla/*.crt >"$new/etc/ssl/certs/ca-certificates.crt"
     rm -rf "$apt"
     mv "$new" "$arm/debian-$1"
 }
