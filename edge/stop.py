@@ -53,6 +53,12 @@ class Stop:
             if self.requested:
                 raise Stopped
             yield
+        except RuntimeError as error:
+            # Raised inside threading's own code it finds a lock half released, whose `with` then
+            # complains ("cannot release un-acquired lock"). The run ends either way.
+            if isinstance(error.__context__, Stopped):
+                raise Stopped from None
+            raise
         finally:
             self._waiting = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -34,3 +35,17 @@ def test_nohup_is_respected() -> None:
         assert not stop.requested
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_inside_a_lock_of_threadings_own_ends_the_wait_too() -> None:
+    """As where it comes while a condition lets go of its lock: the `with` then cannot."""
+    lock = threading.Lock()
+    stop = Stop()
+    with stop.listening(), pytest.raises(Stopped), stop.waiting(), lock:
+        lock.release()
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_other_runtime_errors_are_told() -> None:
+    with pytest.raises(RuntimeError, match="something else"), Stop().waiting():
+        raise RuntimeError("something else")
