@@ -41,9 +41,14 @@ def test_a_signal_inside_a_lock_of_threadings_own_ends_the_wait_too() -> None:
     """As where it comes while a condition lets go of its lock: the `with` then cannot."""
     lock = threading.Lock()
     stop = Stop()
-    with stop.listening(), pytest.raises(Stopped), stop.waiting(), lock:
-        lock.release()
-        signal.raise_signal(signal.SIGTERM)
+
+    def interrupted() -> None:
+        with stop.waiting(), lock:
+            lock.release()
+            signal.raise_signal(signal.SIGTERM)
+
+    with stop.listening(), pytest.raises(Stopped):
+        interrupted()
 
 
 def test_other_runtime_errors_are_told() -> None:
