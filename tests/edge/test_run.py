@@ -185,7 +185,7 @@ def test_a_folder_of_pictures(model_path: Path, tmp_path: Path) -> None:
 
 def test_progress_with_time_left_on_a_terminal(model_path: Path) -> None:
     ours, theirs = pty.openpty()
-    words = [*START, str(CLIP), "--model", str(model_path), "--max-frames", "15"]
+    words = [*START, str(CLIP), "--model", str(model_path), "--max-frames", "180"]
     environment = {**os.environ, "COLUMNS": "120"}
     process = subprocess.Popen(words, stderr=theirs, stdout=subprocess.PIPE, env=environment)
     os.close(theirs)
@@ -201,6 +201,6 @@ def test_progress_with_time_left_on_a_terminal(model_path: Path) -> None:
     os.close(ours)
     out = process.communicate(timeout=30)[0]
     assert process.returncode == 0
-    assert b" of 15 frames" in seen
+    assert b" of 180 frames" in seen
     assert b" left" in seen
     assert b"left" not in out
