@@ -99,13 +99,6 @@ def sequence(people: Sequence[Person], frames: int, seed: int) -> Iterator[Scene
         yield from render(actors, count, rng, pan=(0.0, 12.0, 4.0)[shot % 3])
 
 
-def steady(people: Sequence[Person], number: int, frames: int, seed: int) -> Iterator[SceneFrame]:
-    """Yield a scene in which a number of faces move about and none leaves, to take times on."""
-    rng = np.random.default_rng([seed, 2])
-    actors = [_stayer(people[i % len(people)], i, i, number, rng) for i in range(number)]
-    yield from render(actors, frames, rng, pan=0.0)
-
-
 def render(
     actors: Sequence[Actor], frames: int, rng: np.random.Generator, pan: float
 ) -> Iterator[SceneFrame]:

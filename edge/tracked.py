@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from edge.boxes import iou
 from edge.look import Hit
 from edge.pyramid import Gray
 from edge.search import Place
@@ -186,13 +187,7 @@ class Track:
 
 def overlap(a: Place, b: Place) -> float:
     """Return intersection over union of two squares."""
-    reach = (a[2] + b[2]) / 2
-    across = min(reach - abs(a[0] - b[0]), a[2], b[2])
-    down = min(reach - abs(a[1] - b[1]), a[2], b[2])
-    if across <= 0 or down <= 0:
-        return 0.0
-    both = across * down
-    return both / (a[2] ** 2 + b[2] ** 2 - both)
+    return iou(*((x - side / 2, y - side / 2, side, side) for x, y, side in (a, b)))
 
 
 def taken(hit: Hit, track: Track, tracks: Sequence[Track]) -> bool:

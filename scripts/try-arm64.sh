@@ -13,37 +13,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(dirname "$here")
 arm=${ARM:-${XDG_CACHE_HOME:-$HOME/.cache}/mien-arm}
 python=${PYTHON:-python3}
-mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-    grep -v security | head -n 1)}
+source "$here/own-apt.sh"
 suites=("$@")
 [ $# -gt 0 ] || suites=(bookworm trixie)
 
-# An apt of our own: its lists, cache and (empty) state of installed packages are in a folder.
-# $1 folder, $2 architecture, $3 suite
-own_apt() {
-    mkdir -p "$1/lists/partial" "$1/cache/archives/partial"
-    : >"$1/status"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $3 main" \
-        >"$1/sources.list"
-    cat >"$1/apt.conf" <<END
-APT::Architecture "$2";
-APT::Architectures { "$2"; };
-APT::Install-Recommends "false";
-APT::Sandbox::User "";
-Dir::Etc::sourcelist "$1/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::State "$1";
-Dir::State::lists "$1/lists";
-Dir::State::status "$1/status";
-Dir::Cache "$1/cache";
-Debug::NoLocking "true";
-END
-    APT_CONFIG=$1/apt.conf apt-get update -qq
-}
-
 fetch_qemu() {
     echo "fetching QEMU 10" >&2
-    own_apt "$arm/apt-qemu" "$(dpkg --print-architecture)" trixie
+    own_apt "$arm/apt-qemu" "$(dpkg --print-architecture)" deb trixie
     (cd "$arm/apt-qemu" && APT_CONFIG=$arm/apt-qemu/apt.conf apt-get download -qq qemu-user)
     dpkg-deb -x "$arm"/apt-qemu/qemu-user_*.deb "$arm/apt-qemu/unpacked"
     cp "$arm/apt-qemu/unpacked/usr/bin/qemu-aarch64" "$arm/qemu-aarch64-static.part"
@@ -58,7 +34,7 @@ fetch_root() { # $1 suite
     local apt=$arm/apt-$1 new=$arm/debian-$1.part glib=libglib2.0-0
     [ "$1" = bookworm ] || glib=libglib2.0-0t64
     rm -rf "$apt" "$new"
-    own_apt "$apt" arm64 "$1"
+    own_apt "$apt" arm64 deb "$1"
     APT_CONFIG=$apt/apt.conf apt-get install -qq --download-only -y base-files bash coreutils dash \
         findutils grep libc-bin sed python3-venv libstdc++6 "$glib" libx11-6 >/dev/null
     (cd "$apt/cache/archives" && APT_CONFIG=$apt/apt.conf apt-get download -qq libgl1 libglx0 libglvnd0)

@@ -1,18 +1,34 @@
-"""The labelled faces that `mien-convert scenes` and `robustness` measure on."""
+"""What `mien-convert scenes` and `robustness` share: their arguments, faces and document."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import typer
 
 from convert.end_to_end import Truths
 from edge.errors import UserError
 from train.dataset import load
+from train.files import write
 from train.votes import counts, majority
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")
+]
+DataArgument = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
+]
+VotesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--votes", "--ferplus", metavar="FILE", help="FER+'s fer2013new.csv: people's truth."
+    ),
+]
 
 SPLITS = {"validation": "PublicTest", "test": "PrivateTest", "train": "Training"}
 
@@ -38,13 +54,5 @@ def chosen_faces(
 
 
 def save_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a document beside its place and rename it; raises UserError."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}); choose another place with --out."
-        ) from error
+    """Write a document for --out; raises UserError."""
+    write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

@@ -13,7 +13,13 @@ from typing import Annotated, Any
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from convert.commands.faces import chosen_faces, save_json
+from convert.commands.faces import (
+    DataArgument,
+    ModelArgument,
+    VotesOption,
+    chosen_faces,
+    save_json,
+)
 from convert.end_to_end import box_statistics
 from convert.pasted import find, offsets
 from convert.robustness import conditions, measure, text, with_margin
@@ -24,19 +30,9 @@ from edge.modelfile import load_model
 
 
 def robustness(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")
-    ],
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
-    ],
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes", "--ferplus", metavar="FILE", help="FER+'s fer2013new.csv: people's truth."
-        ),
-    ] = None,
+    model: ModelArgument,
+    data: DataArgument,
+    votes: VotesOption = None,
     split: Annotated[str, typer.Option(help="validation, test or train.")] = "validation",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Faces, at most.")] = 3589,
     boxes: Annotated[

@@ -139,9 +139,7 @@ class LiveSource:
         left = deadline - time.monotonic()
         free = lost.leave(min(CLOSE_S, left))
         if not free and left > CLOSE_S:
-            self._say(
-                f"{self.name} does not let go of its device; start mien again if it stays so."
-            )
+            self._say(f"{self.name} does not let go of its device; {RESTART}")
         for delay in delays(FIRST_S, MOST_S):
             if free:  # a read that hangs on is for the watchdog: a new process frees its device
                 self.trying()
@@ -176,9 +174,7 @@ class LiveSource:
                     return device
                 if not said and now - started > SILENT_S:
                     said = True
-                    self._say(
-                        f"{self.name} hangs as it is opened; start mien again if it stays so."
-                    )
+                    self._say(f"{self.name} hangs as it is opened; {RESTART}")
         except UserError:
             pass
         finally:

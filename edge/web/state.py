@@ -84,8 +84,7 @@ class State:
         with self._lock:
             self._result, self._arrived, self._size = result, now, size
             self._recent.append(now)
-            if self._lost is not None:
-                self._lost = None
+            self._lost = None
             self._count(result)
             second = self._second(int(now - self._start))
             second.frames += 1
