@@ -1,10 +1,11 @@
 """Draws the README's chart of speed from what `mien bench` printed.
 
-    mien bench --baseline --json > docs/speed.json
+    mien bench --baseline --fer fer/bin/python --json > docs/speed.json
     python scripts/chart_speed.py docs/speed.json docs/images/speed.png
 
-Left: milliseconds for one 640x480 frame with one face on one core, of Mien and of the tutorial from
-the same run, of other projects as measured earlier. Right: the whole pipeline by number of faces.
+Left: milliseconds for one 640x480 frame with one face on one core, of Mien, the tutorial and the
+package fer from the same run, of other projects as measured earlier. Right: the whole pipeline by
+number of faces.
 Needs matplotlib (`pip install 'mien[train]'`).
 """
 
@@ -22,7 +23,7 @@ import matplotlib.pyplot as plt
 
 # Wall milliseconds of others for such a frame on one x86 core, each with its own pipeline and its
 # default settings; see docs/speed.md.
-OTHERS = {"deepface": 191.0, "oarriaga/face_classification": 95.0, "fer 25.10": 65.5}
+OTHERS = {"deepface": 191.0, "oarriaga/face_classification": 95.0}
 OURS, THEIRS = "#1b6ca8", "#b8bec4"
 
 
@@ -31,6 +32,7 @@ def compared(axes: Any, document: dict[str, Any]) -> None:
     found = document["baseline"]
     rows = {f"{name} ¹": value for name, value in OTHERS.items()}
     rows["the tutorial"] = found["tutorial"]["cpu_ms"]["mean"]
+    rows["fer"] = found["fer"]["cpu_ms"]["mean"]
     rows["Mien"] = found["mien"]["cpu_ms"]["mean"]
     names = sorted(rows, key=lambda name: -rows[name])
     bars = axes.barh(

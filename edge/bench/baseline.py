@@ -1,14 +1,15 @@
-"""Mien's pipeline and the tutorial's on the same frames, one after the other, on the same core."""
+"""Mien's pipeline and others' on the same frames, one after the other, on the same core."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +25,18 @@ from edge.errors import UserError
 
 @dataclass(frozen=True)
 class Answer:
-    """What the tutorial's pipeline made of one frame."""
+    """What another pipeline made of one frame."""
 
     wall_ms: float
     cpu_ms: float
     boxes: list[Box]
 
 
-class Tutorial:
-    """The running process; see edge/bench/tutorial.py."""
+class Other:
+    """A running process of edge/bench/tutorial.py or fer.py."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-        self._process, self._log = process, log
+    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes], what: str) -> None:
+        self._process, self._log, self._what = process, log, what
         self.classifier: str = self._line()["classifier"]
 
     def process(self, gray: Gray) -> Answer:
@@ -57,14 +58,15 @@ class Tutorial:
             self._log.seek(0)
             said = self._log.read().decode(errors="replace").strip().splitlines()
             raise UserError(
-                f"The tutorial's pipeline ended before it was done ({said[-1] if said else 'mute'})"
-                "; check with `python -c 'import keras'` that TensorFlow works, and free memory."
+                f"{self._what[0].upper()}{self._what[1:]} ended before it was done "
+                f"({said[-1] if said else 'mute'}); check with `python -c 'import tensorflow'` "
+                "that TensorFlow works, and free memory."
             )
         return dict(json.loads(line))
 
 
 @contextmanager
-def tutorial(model: Path, float_model: Path | None) -> Iterator[Tutorial]:
+def tutorial(model: Path, float_model: Path | None) -> Iterator[Other]:
     """Start the tutorial's pipeline; without TensorFlow it reads with `model`, an int8 file.
 
     `float_model` is a model.keras in place of the tutorial's own network. Raises UserError where
@@ -79,17 +81,39 @@ def tutorial(model: Path, float_model: Path | None) -> Iterator[Tutorial]:
     arguments = ["keras", *([str(float_model)] if float_model else [])]
     if not keras:
         arguments = ["tflite", str(model)]
+    command = [sys.executable, "-m", "edge.bench.tutorial", *arguments]
+    with _running(command, "the tutorial's pipeline") as other:
+        yield other
+
+
+@contextmanager
+def fer(python: Path) -> Iterator[Other]:
+    """Start the package `fer` by the Python of an environment that has it; raises UserError."""
+    if not os.access(python, os.X_OK) or python.is_dir():
+        raise UserError(
+            f"{python} is no Python that can be started; give --fer the bin/python of an "
+            "environment with `pip install fer`."
+        )
+    command = [str(python), "-m", "edge.bench.fer"]
+    with _running(command, "the package fer") as other:
+        yield other
+
+
+@contextmanager
+def _running(command: list[str], what: str) -> Iterator[Other]:
+    paths = (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
-            [sys.executable, "-m", "edge.bench.tutorial", *arguments],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         ) as process,
     ):
         try:
-            yield Tutorial(process, log)
+            yield Other(process, log, what)
         finally:
             process.kill()
             with contextlib.suppress(BrokenPipeError):
@@ -98,30 +122,40 @@ def tutorial(model: Path, float_model: Path | None) -> Iterator[Tutorial]:
 
 
 def compare(
-    build: Callable[[], Engine], other: Tutorial, frames: int, width: int = 640, height: int = 480
+    build: Callable[[], Engine],
+    others: Mapping[str, Other],
+    frames: int,
+    width: int = 640,
+    height: int = 480,
 ) -> dict[str, Any]:
-    """Give each frame of the scene with one face to both; both run on the core of the caller."""
+    """Give each frame of the scene with one face to all; all run on the core of the caller."""
     engine, scene = build(), Scene(1, width, height)
     watch, found = Stopwatch(), Found()
-    answers, theirs = [], Found()
+    answers: dict[str, list[Answer]] = {name: [] for name in others}
+    theirs = {name: Found() for name in others}
     for index in range(frames):
         frame, truth = scene.frame(index), scene.boxes(index)
         with watch.running():
             result = engine.process(frame)
         found.add(truth, [face.box for face in result.faces])
-        answers.append(other.process(frame.gray))
-        theirs.add(truth, answers[-1].boxes)
+        for name, other in others.items():
+            answer = other.process(frame.gray)
+            answers[name].append(answer)
+            theirs[name].add(truth, answer.boxes)
     ours = watch.times()
-    tutorials = Times(tuple(a.wall_ms for a in answers), tuple(a.cpu_ms for a in answers))
-    return {
-        "faces": 1,
-        "width": width,
-        "height": height,
-        "classifier": other.classifier,
-        "mien": {**ours.summary(), **found.summary()},
-        "tutorial": {**tutorials.summary(), **theirs.summary()},
-        "ratio": ratio(tutorials, ours),
-    }
+    document: dict[str, Any] = {"faces": 1, "width": width, "height": height}
+    document["mien"] = {**ours.summary(), **found.summary()}
+    for name, other in others.items():
+        times = Times(
+            tuple(a.wall_ms for a in answers[name]), tuple(a.cpu_ms for a in answers[name])
+        )
+        document[name] = {
+            "classifier": other.classifier,
+            **times.summary(),
+            **theirs[name].summary(),
+            "ratio": ratio(times, ours),
+        }
+    return document
 
 
 def ratio(slow: Times, fast: Times) -> dict[str, float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.bench.baseline import compare, tutorial
+from edge.bench.baseline import compare, fer, tutorial
 from edge.bench.build import build
 from edge.bench.machine import machine
 from edge.bench.memory import measure_memory, measure_start
@@ -33,6 +34,7 @@ class Plan:
     cores: int  # up to which the model alone is timed
     baseline: bool = False
     float_model: Path | None = None  # a model.keras for the tutorial's pipeline
+    fer_python: Path | None = None  # of an environment with the package fer, to run that too
     soak: int = 0  # frames over which memory is watched
     quick: bool = False
 
@@ -125,8 +127,11 @@ def _pipeline_steps(document: dict[str, Any], model: Model, plan: Plan, frames: 
 
 
 def _baseline(model: Model, plan: Plan, frames: int) -> dict[str, Any]:
-    with one_core(), tutorial(model.path, plan.float_model) as other:
-        return compare(_builder(model, plan), other, frames)
+    with one_core(), contextlib.ExitStack() as running:
+        others = {"tutorial": running.enter_context(tutorial(model.path, plan.float_model))}
+        if plan.fer_python is not None:
+            others["fer"] = running.enter_context(fer(plan.fer_python))
+        return compare(_builder(model, plan), others, frames)
 
 
 def _builder(model: Model, plan: Plan) -> Callable[[], Engine]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from edge.commands.table import table
 
+OTHERS = {"tutorial": "the tutorial", "fer": "the package fer"}
+
 
 def text(document: dict[str, Any]) -> str:
     """Return the tables."""
@@ -82,14 +84,19 @@ def _pipeline(entries: Sequence[dict[str, Any]]) -> str:
 
 def _baseline(found: dict[str, Any]) -> str:
     cells = [["the same frames, 640x480, one face", "median", "CPU mean", "recall", "false", "ms"]]
-    for name, key in (("mien", "mien"), (f"tutorial ({found['classifier']})", "tutorial")):
-        entry = found[key]
+    others = [name for name in OTHERS if name in found]
+    for name in ("mien", *others):
+        entry = found[name]
         values = (entry["wall_ms"]["median"], entry["cpu_ms"]["mean"])
         counts = [f"{entry['recall']:.3f}", str(entry["false_boxes"])]
-        cells.append([name, *map(_ms, values), *counts, ""])
-    ratio = found["ratio"]
-    times = f"{ratio['cpu']:.0f} times the CPU's and {ratio['wall']:.0f} times the wall's time"
-    return f"{table(cells, right=range(1, 5))}\nthe tutorial takes {times}"
+        said = f"{name} ({entry['classifier']})" if "classifier" in entry else name
+        cells.append([said, *map(_ms, values), *counts, ""])
+    lines = [table(cells, right=range(1, 5))]
+    for name in others:
+        ratio = found[name]["ratio"]
+        times = f"{ratio['cpu']:.0f} times the CPU's and {ratio['wall']:.0f} times the wall's time"
+        lines.append(f"{OTHERS[name]} takes {times}")
+    return "\n".join(lines)
 
 
 def _memory(memory: dict[str, Any], start: dict[str, Any]) -> str:

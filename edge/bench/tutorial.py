@@ -32,6 +32,7 @@ from edge.detect import DEBIAN_CASCADES
 
 Pixels = npt.NDArray[np.uint8]
 Classify = Callable[[Pixels], object]  # takes a face, uint8 [h, w, 3]
+Process = Callable[[Pixels], list[list[int]]]  # takes a frame, uint8 [H, W, 3]; gives boxes
 
 CASCADE = "haarcascade_frontalface_default.xml"
 TUTORIAL_SIZE = 224  # px
@@ -39,16 +40,26 @@ TUTORIAL_SIZE = 224  # px
 
 def main() -> None:
     """Answer frames until there are no more."""
+    kind, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+
+    def start() -> tuple[str, Process]:
+        name, classify = keras_classifier(file) if kind == "keras" else tflite_classifier(str(file))
+        return name, lambda frame: process(frame, classify)
+
+    serve(start)
+
+
+def serve(start: Callable[[], tuple[str, Process]]) -> None:
+    """Say what reads, then answer the frames of standard input until there are no more."""
     # TensorFlow writes to file descriptor 1 too; the answers keep a descriptor of their own.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    kind, file = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     cv2.setNumThreads(1)
-    name, classify = keras_classifier(file) if kind == "keras" else tflite_classifier(str(file))
+    name, find = start()
     answers.write(json.dumps({"classifier": name}) + "\n")
     while (frame := read_frame(sys.stdin.buffer)) is not None:
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
-        boxes = process(frame, classify)
+        boxes = find(frame)
         wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
         answer = {"wall_ms": wall / 1e6, "cpu_ms": cpu / 1e6, "boxes": boxes}
         answers.write(json.dumps(answer) + "\n")

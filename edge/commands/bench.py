@@ -34,6 +34,14 @@ def bench(
             "own network.",
         ),
     ] = None,
+    fer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="With --baseline: also run the package fer, by the Python of an environment "
+            "that has it.",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
@@ -62,8 +70,10 @@ def bench(
 
     if float_model is not None and not baseline:
         raise UserError("--float is for the tutorial's pipeline; add --baseline.")
+    if fer is not None and not baseline:
+        raise UserError("--fer is for another pipeline beside Mien's; add --baseline.")
     cores = len(affinity()) or os.cpu_count() or 1
-    plan = Plan(frames, threads, cores, baseline, float_model, soak, quick)
+    plan = Plan(frames, threads, cores, baseline, float_model, fer, soak, quick)
     document = measure_all(loaded, plan)
     if not as_json:
         print(text(document))

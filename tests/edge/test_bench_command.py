@@ -47,12 +47,16 @@ def test_the_document_holds_what_was_measured_and_the_tables_show_it(
     for words in ("the model alone", "1 threads, XNNPACK", "320x240", "memory, MB:", "start:"):
         assert words in shown
     document["baseline"] = {
-        "classifier": "a network",
         "mien": document["pipeline"][0],
-        "tutorial": document["pipeline"][1],
-        "ratio": {"cpu": 123.4, "wall": 99.0},
+        "tutorial": {
+            "classifier": "a network",
+            **document["pipeline"][1],
+            "ratio": {"cpu": 123.4, "wall": 99.0},
+        },
     }
-    assert "takes 123 times the CPU's and 99 times the wall's time" in text(document)
+    shown = text(document)
+    assert "the tutorial takes 123 times the CPU's and 99 times the wall's time" in shown
+    assert "the package fer" not in shown
     document["litert_benchmark"] = None
     assert "not installed" in text(document)
 
@@ -72,6 +76,9 @@ def test_wrong_arguments_are_one_sentence(mien: Mien, model_path: Path, tmp_path
     code, _, err = mien("bench", "--model", model_path, "--float", keras)
     assert code == 2
     assert is_one_sentence(err, "--float", "--baseline")
+    code, _, err = mien("bench", "--model", model_path, "--fer", "python")
+    assert code == 2
+    assert is_one_sentence(err, "--fer", "--baseline")
     code, _, err = mien("bench", "--model", tmp_path / "none.tflite")
     assert code == 2
     assert is_one_sentence(err, "none.tflite")

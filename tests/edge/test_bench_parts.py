@@ -186,11 +186,38 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_tensorflow")
 def test_both_pipelines_get_the_same_frames(model: Model) -> None:
     with one_core(), baseline.tutorial(model.path, None) as other:
-        found = baseline.compare(lambda: build(model), other, frames=3, width=320, height=240)
-    assert found["classifier"] == "bands, 48 px, int8"
+        found = baseline.compare(lambda: build(model), {"tutorial": other}, 3, 320, 240)
+    assert found["tutorial"]["classifier"] == "bands, 48 px, int8"
     assert found["mien"]["n"] == found["tutorial"]["n"] == 3
     assert found["tutorial"]["recall"] == 1
-    assert set(found["ratio"]) == {"cpu", "wall"}
+    assert set(found["tutorial"]["ratio"]) == {"cpu", "wall"}
+
+
+def test_fer_is_run_by_a_python_of_its_own(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In place of the real one, which wants TensorFlow and an old setuptools: its call and answer.
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "fer.py").write_text(
+        "class FER:\n"
+        "    def detect_emotions(self, img):\n"
+        "        assert img.shape == (240, 320, 3)\n"
+        "        return [{'box': [1, 2, 30, 40], 'emotions': {'happy': 1.0}}]\n"
+    )
+    (tmp_path / "fer-1.2.dist-info").mkdir()
+    (tmp_path / "fer-1.2.dist-info" / "METADATA").write_text("Name: fer\nVersion: 1.2\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with one_core(), baseline.fer(Path(sys.executable)) as other:
+        found = baseline.compare(lambda: build(model), {"fer": other}, 2, 320, 240)
+    assert found["fer"]["classifier"] == "fer 1.2, its own defaults"
+    assert found["fer"]["n"] == 2
+    assert found["fer"]["false_boxes"] == 2
+    monkeypatch.delenv("PYTHONPATH")
+    with pytest.raises(UserError, match="ended before it was done"):  # noqa: SIM117
+        with baseline.fer(Path(sys.executable)):
+            pass
+    with pytest.raises(UserError, match="--fer"), baseline.fer(tmp_path):
+        pass
 
 
 @pytest.mark.usefixtures("no_tensorflow")
