@@ -22,7 +22,7 @@ from edge.sources.frame import Change, Frame, Say
 BEAT_S = 30.0  # s between two states where nothing changes
 WAITING = 1000  # changes kept while the broker is away; some 500 KB
 FIRST_S = 1  # s until the first attempt to connect again
-LONGEST_S = 60  # s between two attempts, reached by doubling
+LONGEST_S = 15  # s between two attempts, reached by doubling
 LAST_S = 2.0  # s for the last words at the end
 HOT_EVERY_S = 10.0  # s between two looks at the board's temperature
 AWAY = "cannot be reached"

@@ -1,4 +1,4 @@
-"""MQTT against a real mosquitto: state, availability, discovery, outage, a fleet."""
+"""MQTT against a real mosquitto: state, availability, a fleet, secrets, addresses."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made import LABELS
 
 pytest.importorskip("paho.mqtt")
 
-from mosquitto import TOPIC, Mosquitto, Relay, broker, device, listening, program
+from mosquitto import TOPIC, Mosquitto, broker, device, listening, program
 from visiting import face, seen
 
 from edge.errors import UserError
@@ -126,65 +125,6 @@ def test_a_killed_process_is_offline_by_its_last_will(mosquitto: Mosquitto, tmp_
         heard.until(lambda: heard.of("mien/will/availability") == [b"online", b"offline"])
     with listening(mosquitto.port, "mien/will/#") as late:
         late.until(lambda: ("mien/will/availability", b"offline", True) in late.messages)
-
-
-def changes(states: list[dict[str, Any]]) -> dict[int, str]:
-    return {state["number"]: state["emotion"] for state in states if not state["repeated"]}
-
-
-def test_an_outage_loses_nothing_but_repeated_states(tmp_path: Path) -> None:
-    said: list[str] = []
-    emotions = [LABELS[index % len(LABELS)] for index in range(60)]
-    with (
-        broker(tmp_path) as mosquitto,
-        contextlib.closing(Relay(mosquitto.port)) as relay,
-        device(relay.port, said=said, beat=0.3) as output,
-    ):
-        with listening(mosquitto.port, f"{TOPIC}/#") as before:
-            before.until(lambda: before.states(TOPIC))
-            for index in range(20):
-                output.write(*seen(index, face(emotions[index])))
-            before.until(lambda: len(changes(before.states(TOPIC))) == 20)
-        relay.open = False
-        mosquitto.kill()
-        for index in range(20, 40):  # while it is away
-            output.write(*seen(index, face(emotions[index])))
-        time.sleep(3)  # some attempts, and beats that are due
-        mosquitto.start()
-        with listening(mosquitto.port, "#") as after:
-            relay.open = True
-            for index in range(40, 60):
-                output.write(*seen(index, face(emotions[index])))
-            after.until(lambda: len(changes(before.states(TOPIC) + after.states(TOPIC))) >= 60)
-            # A broker that has forgotten everything is told everything.
-            assert after.of(f"{TOPIC}/availability") == [b"online"]
-            assert after.of("homeassistant/device/mien_kitchen/config")
-            states = before.states(TOPIC) + after.states(TOPIC)
-        # Each change once, but for one that the broker had and could not confirm; in their order.
-        by_number = changes(states)
-        assert [by_number[number] for number in sorted(by_number)] == emotions
-        assert len([s for s in after.states(TOPIC) if s["repeated"]]) <= 3
-        assert output.dropped == 0
-    assert len(said) == 2
-    assert "trying again" in said[0]
-    assert "answers again" in said[1]
-
-
-def test_a_queue_has_an_end(tmp_path: Path) -> None:
-    said: list[str] = []
-    with broker(tmp_path) as mosquitto:
-        mosquitto.kill()
-        with device(mosquitto.port, said=said, waiting=10) as output:
-            start = time.monotonic()
-            for index in range(100):
-                output.write(*seen(index, face(LABELS[index % 7])))
-            assert time.monotonic() - start < 5
-            assert output.dropped == 90
-            mosquitto.start()
-            with listening(mosquitto.port, f"{TOPIC}/#") as heard:
-                heard.until(lambda: heard.states(TOPIC))
-                heard.until(lambda: heard.states(TOPIC)[-1]["emotion"] == LABELS[99 % 7])
-    assert len([sentence for sentence in said if "dropped" in sentence]) == 1
 
 
 def test_fifty_devices_and_every_message(mosquitto: Mosquitto) -> None:
