@@ -25,6 +25,7 @@ class Classifier:
 
     metadata: Metadata
     xnnpack: bool | None  # whether its fast kernels run; None where the interpreter does not say
+    step: float  # of the logits: one step of the int8 output
 
     def __init__(self, model: Model, threads: int = 1) -> None:
         self.metadata = model.metadata
@@ -47,8 +48,8 @@ class Classifier:
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         output = self._interpreter.get_output_details()[0]
         self._output = int(output["index"])
-        self._scale, self._zero_point = output["quantization"]
-        if not self._scale:
+        self.step, self._zero_point = output["quantization"]
+        if not self.step:
             raise UserError(
                 f"{model.path} has no quantisation of its output; "
                 "convert the model anew with mien-convert."
@@ -69,7 +70,7 @@ class Classifier:
             self._interpreter.set_tensor(self._input, face[np.newaxis, :, :, np.newaxis])
             self._interpreter.invoke()
             steps[index] = self._interpreter.get_tensor(self._output)[0]
-        return (steps - np.float32(self._zero_point)) * np.float32(self._scale)
+        return (steps - np.float32(self._zero_point)) * np.float32(self.step)
 
 
 def _interpreter_class() -> Any:

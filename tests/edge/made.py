@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.modelfile import Crop, Metadata, pack
+from edge.modelfile import MODELS, Crop, Metadata, pack
 
 DATA = Path(__file__).parents[1] / "data"
-PORTRAITS = Path(__file__).parents[2] / "edge" / "demo" / "portraits"
+PORTRAITS = MODELS.parent / "demo" / "portraits"
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 BAND = 6  # px, the rows of a 48 px picture that stand for one class in tests/data/bands.tflite
 
