@@ -17,7 +17,7 @@ from edge.commands.service import app as service
 from edge.config import configured
 from edge.errors import UserError
 from edge.quiet import hush
-from edge.service.journal import ERROR, tell
+from edge.service.journal import tell
 
 app = typer.Typer(
     name="mien",
@@ -43,5 +43,5 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        tell(str(error), ERROR)
+        tell(str(error), "error")
         sys.exit(2)

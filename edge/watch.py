@@ -15,6 +15,8 @@ from edge.outputs.all import Output, Outputs, Wanted
 from edge.outputs.jsonl import abandon_stdout, is_stdout
 from edge.outputs.status import Status
 from edge.pace import Cap, Pace
+from edge.said import Said
+from edge.service.journal import note
 from edge.service.notify import Heartbeat
 from edge.sources import Change, Frame, Source, SourceLost
 from edge.sources.live import LiveSource
@@ -57,6 +59,7 @@ def watch(
     status.total = expected_frames(source, wanted)
     heartbeat = Heartbeat.from_environment()
     first: float | None = None  # s of time.monotonic(), of the first frame
+    paused = False
 
     def trying() -> None:
         heartbeat.beat()
@@ -71,11 +74,19 @@ def watch(
             if isinstance(item, Change):
                 heartbeat.beat()
                 heartbeat.status(item.why, now=True)
+                # That it was lost, or came back after that, the source has said itself.
+                if item.state == "paused" or paused:
+                    note(item.why, "paused" if item.state == "paused" else "resumed")
+                paused = item.state == "paused"
                 if outputs is not None:
                     outputs.changed(item)
                 continue
             started = time.monotonic()
-            first = started if first is None else first
+            if first is None:
+                first = started
+                about = engine.metadata
+                reads = f"{source.name} is read with {about.name} {about.version}"
+                note(reads, "started", source=source.name, model=about.name, version=about.version)
             result = engine.process(item)
             outputs = outputs or Outputs(wanted, source, engine.metadata.labels, stop, others)
             outputs.write(item, result)
@@ -99,17 +110,19 @@ def watch(
         heartbeat.stopping()
         status.clear()
         summary.end(source.fps, source.dropped)
+        ended = f"{source.name} is read no more, after {summary.frames} frames"
+        note(ended, "stopped", source=source.name, frames=summary.frames)
         if outputs is not None:
             outputs.close()
         else:
             for other in others:
                 other.close()
     if not summary.frames:
-        status.say(str(lost) if lost else "stopped before the first frame")
+        status.say(Said(str(lost), "error") if lost else "stopped before the first frame")
     else:
         print(summary.text(), file=sys.stderr if is_stdout(wanted.jsonl) else sys.stdout)
         if lost:
-            status.say(str(lost))
+            status.say(Said(str(lost), "error"))
     if lost:
         raise typer.Exit(LOST)
 

@@ -128,8 +128,9 @@ def run(
     token: Annotated[
         str | None,
         typer.Option(
-            help="What visitors of the page need; other networks always need one, which is made "
-            "up and printed where none is given. MIEN_TOKEN keeps it off the command line."
+            help="What visitors of the page need; other networks always need one. Where none is "
+            "given one is made up, shown on a terminal and else kept in a file. MIEN_TOKEN keeps it "
+            "off the command line."
         ),
     ] = None,
     mqtt: Annotated[

@@ -17,6 +17,7 @@ from edge.mqtt.discovery import STATUS, discovery, discovery_topic
 from edge.mqtt.messages import SETTLED_S, Watcher, camera_state
 from edge.pause import Pause
 from edge.pipeline import FrameResult
+from edge.said import Said
 from edge.sources.frame import Change, Frame, Say
 
 BEAT_S = 30.0  # s between two states where nothing changes
@@ -139,7 +140,7 @@ class MqttOutput:
         client.subscribe([(f"{self.broker.topic}/camera/set", 1), (STATUS, 1)])
         self._introduce(client)
         if self._told is not None:
-            self._say(f"the MQTT broker at {self.broker.shown} answers again.")
+            self._tell("answers again.", "broker-back")
             self._told = None
         with self._lock:
             if not self._queue:  # a broker that was started anew has forgotten the state
@@ -183,7 +184,11 @@ class MqttOutput:
         # What has gone cannot be reached either: that is one trouble.
         if words != self._told and (self._told is None or words != AWAY):
             self._told = words
-            self._say(f"the MQTT broker at {self.broker.shown} {words}; trying again.")
+            self._tell(f"{words}; trying again.", "broker-lost")
+
+    def _tell(self, words: str, event: str) -> None:
+        shown = self.broker.shown
+        self._say(Said(f"the MQTT broker at {shown} {words}", event, broker=shown))
 
     def _enqueue(self, repeated: bool) -> None:
         """Put the state into the queue, with the lock held; the oldest goes where it is full."""

@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from edge.pipeline import FrameResult
-from edge.service.journal import WARNING, tell
+from edge.service.journal import tell
 
 EVERY_S = 0.2  # s between two lines
 RECENT = 10  # lines over which the rate is taken
@@ -42,7 +42,7 @@ class Status:
     def say(self, sentence: str) -> None:
         """Print a sentence, on stderr, terminal or not."""
         self.clear()
-        tell(sentence, WARNING)
+        tell(sentence)
 
     def clear(self) -> None:
         """Take the line away."""

@@ -1,8 +1,9 @@
 """Says sentences to the person, and to the journal with fields where stderr is the journal.
 
 The journal's own protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL) needs no library: `KEY=value` lines
-in one datagram. `journalctl -u mien -o json` then has MIEN_EVENT and PRIORITY as fields, and
-`journalctl -u mien -p warning` shows what went wrong alone.
+in one datagram. `journalctl MIEN_EVENT=lost` then finds every loss of a camera, and
+`journalctl -u mien -p warning` what went wrong alone. (The package `systemd` of pip's index would
+have to be compiled on the Pi.)
 """
 
 from __future__ import annotations
@@ -14,23 +15,43 @@ import socket
 import struct
 import sys
 
+from edge.said import Said
+
 JOURNAL = "/run/systemd/journal/socket"
 # syslog(3)
 ERROR = 3
 WARNING = 4
 NOTICE = 5
 INFO = 6
+# Of the events that are no warnings.
+PRIORITIES = {
+    "started": INFO,
+    "stopped": INFO,
+    "back": NOTICE,
+    "paused": NOTICE,
+    "resumed": NOTICE,
+    "broker-back": NOTICE,
+    "page": NOTICE,
+    "error": ERROR,
+}
 
 
-def tell(sentence: str, priority: int = NOTICE, **fields: object) -> None:
+def tell(sentence: str, event: str = "warning", **fields: object) -> None:
     """Print a sentence on stderr, or log it with its fields where stderr is the journal.
 
-    Names of fields are written in capitals after `MIEN_`: `event="lost"` is MIEN_EVENT=lost.
+    A `Said` brings its event and fields itself.
     """
     if sys.stderr is None:
         return
-    if not (in_journal() and _log(sentence, priority, fields)):
+    if not note(sentence, event, **fields):
         print(f"mien: {sentence}", file=sys.stderr, flush=True)
+
+
+def note(sentence: str, event: str = "warning", **fields: object) -> bool:
+    """Log a sentence where stderr is the journal, and return whether it was; else say nothing."""
+    if isinstance(sentence, Said):
+        event, fields = sentence.event, {**sentence.fields, **fields}
+    return in_journal() and _log(sentence, {"event": event, **fields})
 
 
 def in_journal() -> bool:
@@ -45,11 +66,15 @@ def in_journal() -> bool:
     return stream == f"{found.st_dev}:{found.st_ino}"
 
 
-def _log(sentence: str, priority: int, fields: dict[str, object]) -> bool:
+def _log(sentence: str, fields: dict[str, object]) -> bool:
+    priority = PRIORITIES.get(str(fields["event"]), WARNING)
     entries = {"MESSAGE": sentence, "PRIORITY": priority, "SYSLOG_IDENTIFIER": "mien"}
     entries.update({f"MIEN_{name.upper()}": value for name, value in fields.items()})
     message = b"".join(_field(name, str(value)) for name, value in entries.items())
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        # Where the journal is full of others' words this waits for it, but not for ever: the
+        # watchdog looks at the same thread.
+        sender.settimeout(1.0)
         sender.sendto(message, JOURNAL)
         return True
     return False

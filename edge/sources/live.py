@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from edge.errors import UserError
+from edge.said import Said
 from edge.sources.frame import Change, Device, Frame, Say, Shot, SourceLost
 from edge.sources.reader import Opening, Reader
 
@@ -118,14 +119,14 @@ class LiveSource:
     def _lost(self, why: str) -> Change:
         if self._give_up:
             limit = "" if math.isinf(self._give_up) else f" for {self._give_up:g} s at most"
-            self._say(f"{why} Looking for it{limit}.")
+            self._say(Said(f"{why} Looking for it{limit}.", "lost", source=self.name))
         return self._change("lost", why)
 
     def _back(self, away: float, shot: Shot) -> Change:
         why = f"{self.name} is back after {away:.0f} s"
         if shot.gray.shape != self._shape:
             why += f", with {shot.gray.shape[1]}x{shot.gray.shape[0]} px"
-        self._say(f"{why}.")
+        self._say(Said(f"{why}.", "back", source=self.name, away=round(away)))
         # Not its clock's time now: the frame that follows is a little older than this moment.
         self._time = max(self._time, shot.exposed - (self._start or 0.0))
         return Change("back", self._time, f"{why}.")

@@ -7,8 +7,10 @@ import contextlib
 import importlib.util
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from edge.board import temperature
@@ -16,8 +18,10 @@ from edge.errors import UserError
 from edge.outputs.blur import Blur
 from edge.pause import Pause
 from edge.pipeline import FrameResult
+from edge.said import Said
 from edge.sources.frame import Change, Frame
 from edge.web.address import Address, bind, choose_token, own_names, shown
+from edge.web.token import kept_token
 
 MOST_CONNECTIONS = 64
 GONE_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
@@ -39,8 +43,9 @@ class WebOutput:
     """Serves the page from a thread of its own.
 
     The constructor binds the address, so that a taken port is a sentence before the run begins;
-    raises UserError. `url` is where a browser finds it; `token` what it needs; `token_made` whether
-    the token was made up and has to be told.
+    raises UserError. `url` is where a browser finds it; `token` what it needs. A made-up one is
+    told where `terminal` says that a person reads along (None: where stderr is one), and else kept
+    in a file.
     """
 
     def __init__(
@@ -52,12 +57,18 @@ class WebOutput:
         pause: Pause | None = None,
         blur: bool = False,
         hot: Callable[[], float | None] = temperature,
+        terminal: bool | None = None,
     ) -> None:
         check_installed()
         from edge.web.pictures import Pictures
         from edge.web.state import State
 
-        self.token, self.token_made = choose_token(address, token)
+        self.token, made = choose_token(address, token)
+        self._shown = made  # whether the sentence holds it
+        self._file: Path | None = None  # in which it is kept instead
+        if made and not (sys.stderr.isatty() if terminal is None else terminal):
+            self._shown = False
+            self.token, self._file = kept_token()
         self._socket = bind(address)
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://{shown(_called(address), self.port)}/"
@@ -69,10 +80,13 @@ class WebOutput:
 
     @property
     def sentence(self) -> str:
-        """What to tell the person who started it; holds the token only where it was made up."""
-        if self.token_made:
-            return f"the page is at {self.url}?token={self.token}"
-        return f"the page is at {self.url}" + (" and asks for the token" if self.token else "")
+        """What to tell the person who started it; a made-up token only on a terminal."""
+        where = f"the page is at {self.url}"
+        if self._shown:
+            return Said(f"{where}?token={self.token}", "page")
+        if self._file is not None:
+            return Said(f"{where} and asks for the token in {self._file}", "page")
+        return Said(f"{where} and asks for the token" if self.token else where, "page")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""

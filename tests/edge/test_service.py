@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
 import stat
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import pytest
 
 from edge.commands.service import described
 from edge.errors import UserError
-from edge.service import journal, manage
+from edge.service import manage
 from edge.service.unit import Plan, network_for, unit
 
 ALONE = Plan(Path("/bin/true"), Path("/etc/mien.toml"), None)
@@ -267,32 +265,3 @@ def test_the_command_prints_the_unit(mien: Callable[..., tuple[int, str, str]]) 
     assert (
         entries(out)["ExecStart"] == f"{Path(sys.prefix) / 'bin/mien'} run --config /etc/mien.toml"
     )
-
-
-# --- the journal ----------------------------------------------------------------------------------
-
-
-def test_sentences_go_to_the_journal_with_fields(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    place = tmp_path / "journal"
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listener.bind(str(place))
-    listener.settimeout(5)
-    monkeypatch.setattr(journal, "JOURNAL", str(place))
-    journal.tell("as on a terminal")
-    assert capfd.readouterr().err == "mien: as on a terminal\n"
-    here = os.fstat(2)
-    monkeypatch.setenv("JOURNAL_STREAM", f"{here.st_dev}:{here.st_ino}")
-    journal.tell("usb:0 is lost.\nTwice.", journal.WARNING, event="lost")
-    assert capfd.readouterr().err == ""
-    message = listener.recv(4096)
-    assert b"PRIORITY=4\n" in message
-    assert b"MIEN_EVENT=lost\n" in message
-    assert b"SYSLOG_IDENTIFIER=mien\n" in message
-    length = len("usb:0 is lost.\nTwice.").to_bytes(8, "little")
-    assert b"MESSAGE\n" + length + b"usb:0 is lost.\nTwice.\n" in message
-    monkeypatch.setattr(journal, "JOURNAL", str(tmp_path / "gone"))
-    journal.tell("the journal is away")
-    assert capfd.readouterr().err == "mien: the journal is away\n"
-    listener.close()

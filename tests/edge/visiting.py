@@ -49,10 +49,10 @@ def served(
     token: str | None = None,
     pause: Pause | None = None,
     blur: bool = False,
+    terminal: bool = True,
 ) -> Iterator[WebOutput]:
-    output = WebOutput(
-        parse_address(address), token, "clip.mp4", LABELS, pause, blur, hot=lambda: 51.5
-    )
+    where = parse_address(address)
+    output = WebOutput(where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal)
     try:
         yield output
     finally:
