@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 from keras import ops
 
 from train.recipe import Augmentation
+
+MOST_BLUR = 1.5  # px of a face of 48 px, standard deviation
+LEAST_LIGHT = 0.2  # of the light that the picture has
+MOST_NOISE = 20.0  # gray levels, standard deviation
 
 
 class Augment(keras.layers.Layer):
@@ -36,6 +42,8 @@ class Augment(keras.layers.Layer):
         if not training:
             return x, targets
         x = self._light(x)
+        if self.amounts.degrade:
+            x = self._degrade(x)
         x = self._erase(x)
         return self._mix(x, targets)
 
@@ -79,6 +87,29 @@ class Augment(keras.layers.Layer):
         )
         mean = ops.mean(x, axis=(1, 2, 3), keepdims=True)
         return ops.clip((x - mean) * gain + mean + bias, -1.0, 1.0)
+
+    def _degrade(self, x):
+        """Blur as of a small face, less light, and noise: what cameras add to faces in films."""
+        n, side = ops.shape(x)[0], x.shape[1]
+
+        def some(low: float, high: float, otherwise: float):
+            chosen = self._uniform(n, 0.0, 1.0) < self.amounts.degrade
+            value = ops.where(chosen, self._uniform(n, low, high), otherwise)
+            return ops.reshape(value, (-1, 1, 1, 1))
+
+        sigma = some(0.2, MOST_BLUR * side / 48.0, 0.01)
+        reach = math.ceil(2 * MOST_BLUR * side / 48.0)
+        weights = [ops.exp(-0.5 * (k / sigma) ** 2) for k in range(reach + 1)]
+        total = weights[0] + 2.0 * sum(weights[1:])
+        for axis in (1, 2):
+            padding = [[0, 0]] * 4
+            padding[axis] = [reach, reach]
+            wide = ops.pad(x, padding, mode="symmetric")
+            shifted = [ops.take(wide, range(k, k + side), axis=axis) for k in range(2 * reach + 1)]
+            x = sum(weights[abs(k - reach)] * part for k, part in enumerate(shifted)) / total
+        x = (x + 1.0) * ops.exp(some(math.log(LEAST_LIGHT), 0.0, 0.0)) - 1.0
+        noise = keras.random.normal(ops.shape(x), seed=self.seed_generator)
+        return ops.clip(x + noise * some(0.0, MOST_NOISE / 127.5, 0.0), -1.0, 1.0)
 
     def _erase(self, x):
         """A rectangle of a fifth to half the side, at random, replaced by noise."""

@@ -56,3 +56,32 @@ def test_shift_moves_a_spot_by_at_most_the_amount() -> None:
     off = np.abs(at - 23.5)
     assert off.max() <= 0.1 * 48 + 1.0
     assert off.max() > 2.0
+
+
+def _degraded(faces: np.ndarray) -> np.ndarray:
+    amounts = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, degrade=1.0)
+    targets = np.zeros((len(faces), 7), "float32")
+    x, _ = Augment(48, amounts, 5)(faces, targets, training=True)
+    return (np.array(x)[..., 0] + 1.0) * 127.5
+
+
+def test_degrading_darkens_and_adds_noise_within_the_range() -> None:
+    found = _degraded(np.full((64, 48, 48), 200, np.uint8))
+    assert found.min() >= 0.0
+    assert found.max() <= 255.0
+    means, noise = found.mean(axis=(1, 2)), found.std(axis=(1, 2))
+    assert means.max() <= 201.0
+    assert 38.0 <= means.min() < 70.0
+    assert noise.max() < 21.0
+    assert noise.max() > 10.0
+    assert noise.min() < 4.0
+
+
+def test_degrading_blurs() -> None:
+    bar = np.full((64, 48, 48), 60, np.uint8)
+    bar[:, :, 22:26] = 200  # in the middle, so that a mirrored one is the same
+    rows = _degraded(bar).mean(axis=1)
+    rows = (rows - rows[:, :12].mean(axis=1, keepdims=True))[:, 20:28]
+    beside = 1.0 - rows[:, 2:6].sum(axis=1) / rows.sum(axis=1)
+    assert beside.min() < 0.05
+    assert 0.15 < beside.max() < 0.4

@@ -63,6 +63,10 @@ def fit(
     rate: Annotated[
         float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
     ] = None,
+    degrade: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness, and of noise."),
+    ] = None,
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
     size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
     stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
@@ -104,6 +108,8 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
+    if degrade is not None:
+        recipe = replace(recipe, augmentation=replace(recipe.augmentation, degrade=degrade))
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
     if together is not None:
