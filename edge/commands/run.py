@@ -128,8 +128,8 @@ def run(
     token: Annotated[
         str | None,
         typer.Option(
-            help="What visitors of the page need; other networks always need one. Where none is "
-            "given one is made up, shown on a terminal and else kept in a file. MIEN_TOKEN keeps it "
+            help="What visitors of the page need; other networks always need one. Where it is not "
+            "given one is made up, shown on a terminal, else kept in a file. MIEN_TOKEN keeps it "
             "off the command line."
         ),
     ] = None,
