@@ -95,6 +95,11 @@ def test_the_page_lives(browser: Browser, feeder: Feeder) -> None:
     browser.until("document.querySelector('.face h3 span').textContent === 'sad'")
     browser.until("document.querySelector('#moments').textContent.includes('sad')")
     assert browser.js("document.querySelector('.bar.first span').textContent") == "sad"
+    heights = browser.js(
+        "(() => { document.querySelector('.bar.first span:last-child').textContent = '100 %';"
+        "return [...document.querySelectorAll('.bar')].map(b => b.offsetHeight) })()"
+    )
+    assert len(set(heights)) == 1  # the widest figure, in bold, stays on its line
     assert float(browser.js("document.querySelector('#fps').textContent")) > 3
     assert browser.js("document.querySelector('#temperature').textContent") == "52 °C"
     colours = browser.until(
