@@ -15,6 +15,8 @@ VOTES   ?=
 RUN     ?= runs/$(SUBSET)$(if $(filter votes,$(LABELS)),-votes)
 OUT     ?= $(RUN)/mien.tflite
 ARGS    ?=
+SYSTEMS ?=
+TESTS   ?=
 
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint $(CONSTRAINTS)
@@ -24,10 +26,10 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo train convert wheel score test lint clean need-data
+.PHONY: help setup demo train convert wheel arm64 score test lint clean need-data
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DEVICE) ## install what the device needs into .venv
 	@echo "ready: $(BIN)/mien --help"
@@ -53,6 +55,11 @@ wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no co
 	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@rm -rf build
 	@ls dist/mien-*.whl
+
+arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hour: [SYSTEMS=trixie ARM= TESTS=]
+	@code=0; WHEEL=$$(ls dist/mien-*.whl) PYTHON=$(abspath $(BIN)/python) TESTS="$(TESTS)" \
+	    scripts/try-arm64.sh --tests $(SYSTEMS) || code=$$?; \
+	    $(BIN)/python scripts/arm64_logits.py compare out/arm64 $(ARGS) && exit $$code
 
 score: need-data $(TRAIN) ## score the tracker on made films beside a full Haar search: DATA= [ARGS="--seed 1 --cache out/haar.json"]
 	@$(BIN)/python -m convert.score "$(DATA)" $(ARGS)
