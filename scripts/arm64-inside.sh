@@ -62,7 +62,7 @@ run_tests() {
         esac
     done <tests/edge/not-emulated.txt
     # A test that hangs shows where after a quarter of an hour.
-    PYTHONPATH=/pytest "$venv/bin/python" -P -m pytest -p no:cacheprovider -v --color=no \
+    PYTHONPATH=/pytest TEST_PATIENCE=10 "$venv/bin/python" -P -m pytest -p no:cacheprovider -v --color=no \
         -o faulthandler_timeout=900 --durations=30 --junitxml=/mien/out/tests.xml "${left_out[@]}" \
         ${TESTS:-tests/edge}
 }

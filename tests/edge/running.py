@@ -13,6 +13,7 @@ import edge
 DEMO = Path(edge.__file__).parent / "demo"
 CLIP = DEMO / "clip.mp4"  # 640x480, 25 frames/s, two people in nearly every frame
 BOTH = DEMO / "portraits" / "both.jpg"
+PATIENCE = float(os.environ.get("TEST_PATIENCE", 1))  # times as slow, under an emulator
 START = [sys.executable, "-c", "from edge.cli import main; main()", "run"]
 
 
@@ -30,7 +31,7 @@ def start(*words: object) -> subprocess.Popen[str]:
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
     process = start(*words)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60 * PATIENCE)
     assert "Traceback" not in err
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from made import LABELS
+from running import PATIENCE
 from visiting import face, seen
 
 from edge.errors import UserError
@@ -107,7 +108,7 @@ def test_a_lost_camera_is_not_no_face() -> None:
 
 
 def wait(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 40
+    end = time.monotonic() + 40 * PATIENCE
     while not true():
         assert time.monotonic() < end
         time.sleep(0.02)

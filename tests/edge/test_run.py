@@ -19,7 +19,7 @@ import pytest
 from clips import read_clip
 from made import BANDS
 from mjpeg_server import asked, serving
-from running import BOTH, CLIP, START, left_over, lines, run, sentences, start
+from running import BOTH, CLIP, PATIENCE, START, left_over, lines, run, sentences, start
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_reader_that_goes_ends_the_run(model_path: Path, tmp_path: Path) -> No
     assert json.loads(process.stdout.readline())["frame"] == 0
     process.stdout.close()
     err = process.stderr.read()
-    assert process.wait(60) == 0
+    assert process.wait(60 * PATIENCE) == 0
     assert "Error" not in err
     assert "frames with face" in err
     assert 0 < len(list(csv.DictReader((tmp_path / "out.csv").open()))) < 300
@@ -96,14 +96,14 @@ def test_a_signal_ends_the_run_with_every_file_complete(
     jsonl, table, video = (tmp_path / f"out.{kind}" for kind in ("jsonl", "csv", "mp4"))
     words = ["--model", model_path, "--jsonl", jsonl, "--csv", table, "--video", video]
     process = start(f"{server}/ok", *words)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 30 * PATIENCE
     while time.monotonic() < deadline and not (
         jsonl.exists() and jsonl.read_bytes().count(b"\n") > 5
     ):
         time.sleep(0.02)
     assert not table.exists()
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=20 * PATIENCE)
     assert process.returncode == 0, err
     assert sentences(err) == []
     count = len(lines(jsonl))
@@ -122,15 +122,15 @@ def test_a_signal_ends_the_wait_for_a_silent_server(
     jsonl = tmp_path / "out.jsonl"
     process = start(f"{server}/{kind}", "--model", model_path, "--jsonl", jsonl)
     if kind == "stall":
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * PATIENCE
         while time.monotonic() < deadline and not jsonl.exists():
             time.sleep(0.02)
         time.sleep(0.5)
     else:
-        assert asked.wait(30)
+        assert asked.wait(30 * PATIENCE)
     start_of_end = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=20 * PATIENCE)
     assert time.monotonic() - start_of_end < 8
     assert process.returncode == 0, err
     assert "Traceback" not in err
@@ -199,7 +199,7 @@ def test_progress_with_time_left_on_a_terminal(model_path: Path) -> None:
             break
         seen += part
     os.close(ours)
-    out = process.communicate(timeout=30)[0]
+    out = process.communicate(timeout=30 * PATIENCE)[0]
     assert process.returncode == 0
     assert b" of 180 frames" in seen
     assert b" left" in seen

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from made import LABELS
+from running import PATIENCE
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -142,11 +143,11 @@ def test_viewers_share_one_encoding_and_a_stalled_one_costs_nothing(page: WebOut
             page.write(frame, result)
             slowest = max(slowest, time.thread_time() - start)
             time.sleep(0.01)
-        assert slowest < 0.02
+        assert slowest < 0.02 * PATIENCE
         # What the kernel and the server buffer, a few pictures, and then no more.
         assert page.pictures.encoded - stuck <= 8
         stalled.close()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 5 * PATIENCE
     while page.pictures.viewers and time.monotonic() < end:
         page.write(*seen(400))
         time.sleep(0.05)

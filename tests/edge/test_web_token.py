@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made import is_one_sentence
 from mjpeg_server import serving
-from running import START
+from running import PATIENCE, START
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
@@ -83,12 +83,12 @@ def test_a_run_s_log_does_not_hold_it(tmp_path: Path) -> None:
             env={**os.environ, "STATE_DIRECTORY": str(state)},
         )
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 60 * PATIENCE
             while "the page is at" not in log.read_text():
                 assert time.monotonic() < end
                 time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
+            assert process.wait(60 * PATIENCE) == 0
         finally:
             process.kill()
             process.wait()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from made import LABELS
+from running import PATIENCE
 
 from edge.faces import Face
 from edge.pause import Pause
@@ -63,7 +64,7 @@ def get(
     output: WebOutput, path: str, method: str = "GET", body: str | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Ask for a path; header names have _ for -."""
-    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=10 * PATIENCE)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, named)
@@ -82,7 +83,7 @@ def watch(output: WebOutput, path: str, receive_buffer: int | None = None) -> so
     viewer = socket.socket()
     if receive_buffer is not None:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    viewer.settimeout(10)
+    viewer.settimeout(10 * PATIENCE)
     viewer.connect(("127.0.0.1", output.port))
     viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return viewer
