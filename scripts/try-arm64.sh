@@ -59,6 +59,8 @@ try() {
     root=$new/$system
     cp -a "$arm/debian-$suite" "$root"
     rm -rf "$root"/{mien,wheels}
+    # As Debian's installer leaves it; no package brings it.
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
     cp -r "$(fetch_wheels "$suite")" "$root/wheels"
     if [ "$interpreter" = tflite-runtime ]; then
         # Two versions of a package may stand beside each other: constraints choose.

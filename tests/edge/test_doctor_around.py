@@ -131,6 +131,12 @@ def test_a_free_port_is_free(port: int) -> None:
     assert network.page(f"localhost:{free}").state == "ok"
 
 
+def test_a_host_that_is_none_is_not_a_port_that_is_taken() -> None:
+    found = network.page("no-such-host.invalid:8080")
+    assert (found.state, "ss -ltnp" in found.remedy) == ("fail", False)
+    assert "no address of this machine" in found.found
+
+
 @pytest.mark.parametrize(
     ("answer", "state", "words"),
     [
