@@ -71,6 +71,7 @@ grep -E '^(NoNewPrivs:\s1|Seccomp:\s2|CapEff:\s0+$)' "/proc/$pid/status" | tee /
 [ "$(nsenter -t "$pid" -n cat /proc/net/dev | grep -c :)" = 1 ] # only the loopback
 [ -s /var/lib/mien/faces.jsonl ]
 [ "$(said NRestarts)" = 0 ]
+journalctl --no-pager -o cat MIEN_EVENT=started | grep 'clip.mp4 is read with mien'
 step "the hardening leaves the fast kernels, the model its answer"
 sed -e 's/^Type=notify/Type=oneshot\nStandardOutput=append:\/var\/log\/check/' \
     -e 's#^ExecStart=.*#ExecStart=/usr/bin/mien doctor --config none#' \
@@ -86,6 +87,13 @@ becomes NRestarts 1 120
 becomes ActiveState active 300
 [ "$(said MainPID)" != "$pid" ]
 journalctl --no-pager -u mien | grep -m 1 'most recent call first' # where every thread stood
+step "a made-up token is in a file for its owner, and in no log"
+printf 'web = "0.0.0.0:8080"\n' >>/etc/mien.toml
+mien service install
+becomes ActiveState active 300
+[ "$(stat -c '%a %U' /var/lib/mien/page-token)" = "600 mien" ]
+journalctl --no-pager -o cat MIEN_EVENT=page | grep 'asks for the token in /var/lib/mien/page-token'
+if journalctl --no-pager | grep -F "$(cat /var/lib/mien/page-token)"; then exit 1; fi
 step "it goes without a trace but options and recordings"
 mien service uninstall
 if id mien 2>/dev/null; then exit 1; fi
