@@ -33,6 +33,9 @@ REFRESH_S = 2.0  # s after which what has not changed is due all the same
 # Sides around a known face's centre in which change is its own doing: hair, shoulders and what they
 # uncover. Somebody new beside it changes cells farther off as well, or waits for the refresh.
 OWN_ACROSS, OWN_UP, OWN_DOWN = 1.0, 0.95, 1.2
+# A window with a known face of less than 1 / BESIDE its side in its middle is that face with its
+# surroundings; with one elsewhere it is a face of which the other is a part, or beside the other.
+BESIDE, CENTRAL = 1.5, 0.2
 LIKE_SIZE = 1.6  # ratio of two windows' sides up to which they may be of one face
 
 Place = tuple[float, float, float]  # centre x, centre y, side: px of the frame
@@ -235,7 +238,7 @@ def _distinct(found: Sequence[Place], known: Sequence[Place]) -> list[Place]:
     """Return the places that are not on a known face, those with the most windows first."""
     groups: list[tuple[Place, int]] = []
     for place in found:
-        if any(_same(place, other) for other in known):
+        if any(_on(place, other) for other in known):
             continue
         for i, (mean, count) in enumerate(groups):
             if _same(place, mean) and 1 / LIKE_SIZE < place[2] / mean[2] < LIKE_SIZE:
@@ -248,6 +251,14 @@ def _distinct(found: Sequence[Place], known: Sequence[Place]) -> list[Place]:
             groups.append((place, 1))
     groups.sort(key=lambda group: -group[1])
     return [place for place, _ in groups]
+
+
+def _on(place: Place, known: Place) -> bool:
+    """Whether a place is on a known face; a much smaller one off its middle is in front of it."""
+    if place[2] < BESIDE * known[2]:
+        return _same(place, known)
+    reach = CENTRAL * place[2]
+    return abs(place[0] - known[0]) < reach and abs(place[1] - known[1]) < reach
 
 
 def _same(a: Place, b: Place) -> bool:

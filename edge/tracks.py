@@ -7,30 +7,48 @@ there still is a face. New places come from the search; three cascades say wheth
 
 from __future__ import annotations
 
-from edge.look import CONFIRM, FAR, FOLLOW, VIEWS, Looker, has_features, match, patch
+from edge.identity import (
+    BY_ITSELF,
+    LOST_S,
+    at_one,
+    beside,
+    former,
+    is_back,
+    may_be,
+    on_one,
+    own_likeness,
+    part,
+    within,
+)
+from edge.look import CONFIRM, FAR, FOLLOW, VIEWS, Looker, has_features, match, patch, portrait
 from edge.motion import Motion
 from edge.pyramid import Gray, Pyramid
 from edge.search import WINDOWS_S, Search
-from edge.tracked import DOUBTED, MOST, SOME, SOME_OF, SURE_OF, Track, overlap, taken
+from edge.tracked import (
+    ALIKE,
+    CLEAR,
+    DOUBTED,
+    MOST,
+    NAMED,
+    NAMED_AT_ONCE,
+    SOME,
+    SOME_OF,
+    SURE_OF,
+    Track,
+    taken,
+)
 
 LOOK_S = 0.1  # s between two looks of the cascade at a face
 STILL_S = 0.5  # s between them where nothing moves and there is no doubt
 LOOKS_A_FRAME = 3  # faces that the cascade looks at, at most
 LOOKS_OF_A_CUT = 12  # in a new scene
+GROWS = 1.33  # times a known face's size from which a box is of the face with its surroundings
 OTHER_SIZES = (1.0, 0.6, 1.5)  # times a face's size, tried in turns where it is not seen any more
-WITHIN = 1.5  # ratio of two sides from which the larger face would hide the smaller
-ONE = 0.45  # intersection over union from which two tracks are on one face
-DOUBLED = 5  # frames after which they are
+WAIT = 8  # frames that a face which comes out from behind another is given to show who it is
 HIDDEN_S = 1.0  # s that a hidden face is looked for where its way leads
 LEAST_EFFORT = 0.05
-LOST_S = 3.0  # s after which a face that is not found again is forgotten
 PAST_S = 10.0  # s for which it is known again when it comes back
 PAST = 16  # faces remembered so, at most
-# Likeness from which a new face is taken for one that was lost, just now and here, or elsewhere or
-# longer ago. Of 703 pairs of pictures of one person some seconds apart 3 % are less alike than the
-# second, of 2,047 pairs of two people 1 % more; 10 % are more alike than the first.
-SAME, SAME_LATER = 0.6, 0.72
-WALK = 2.0  # sides that a lost face may have moved in a second
 HALT_S = 1.0  # s in which a face that is out of sight is thought to slow down
 CUT_WINDOWS = 70_000.0  # positions searched in the first frame of a new scene: all of 640x480
 PAUSE_S = 1.0  # s between two frames after which nothing can be said of what went on
@@ -58,7 +76,8 @@ class Tracker:
     @property
     def ids(self) -> set[int]:
         """The faces that are followed or may come back under their ids."""
-        return {track.id for track in (*self._tracks, *self._past) if track.id}
+        known = (track for track in (*self._tracks, *self._past) if not track.unsettled)
+        return {track.id for track in known if track.id}
 
     def update(self, gray: Gray, time: float) -> list[Track]:
         """Return the faces in a frame, uint8 [H, W], taken at a time in seconds.
@@ -78,7 +97,7 @@ class Tracker:
         for track in self._due(time):
             self._look(track, pyramid, step, time)
         self._forget(pyramid, time)
-        self._part()
+        self._tracks = part(self._tracks, pyramid)
         new = self._find(pyramid, changed, step, time)
         if self._motion.cut_now:
             for track in new[:LOOKS_OF_A_CUT]:
@@ -105,6 +124,7 @@ class Tracker:
         before = 1.0 if track.hit else track.likeness
         track.hit, track.likeness = None, 0.0
         track.still = False
+        track.before = track.x, track.y, track.seen
         if track.id and time - track.seen > HIDDEN_S:
             return
         if track.id and time - track.seen <= step and not _moves(track, changed, pyramid):
@@ -115,11 +135,16 @@ class Tracker:
             return
         track.x += track.across * step
         track.y += track.down * step
+        track.before = track.x, track.y, track.seen
         found = match(pyramid, track.own, *track.place)
         track.likeness = found.likeness
         if track.id and not track.alike:
             found = match(pyramid, track.own, *track.place, FAR)
             track.likeness = found.likeness
+        there = found.x, found.y, track.side
+        unsure = track.id > 0 and (not track.shown or (track.misses > 0 and track.likeness < ALIKE))
+        if unsure and track.alike and own_likeness(track, there, pyramid) < BY_ITSELF:
+            track.likeness = 0.0
         if not track.alike:
             track.across *= max(0.0, 1 - step / HALT_S)
             track.down *= max(0.0, 1 - step / HALT_S)
@@ -153,21 +178,35 @@ class Tracker:
             side *= OTHER_SIZES[track.misses % 3]
         # Who is out of sight may be behind somebody: only a sure look brings it back.
         least = 0 if not track.id else (SOME_OF if track.firm else SURE_OF)[track.cascade]
-        views = [(track.cascade, track.looks % 2 == 1)] if track.id else VIEWS
+        mirrored = track.looks % 2 == 1
+        views = [(track.cascade, mirrored)] if track.id else VIEWS
+        if unsettled := track.unsettled:
+            views = [(0, mirrored), (1, mirrored)]
         for cascade, mirrored in views:
             if not track.id and track.hopeless(cascade):
                 break
             hits = self._looker.hits(pyramid, (x, y, side), zoom, mirrored, cascade)
             best = max(
-                (h for h in hits if h.windows >= least and not taken(h, track, self._tracks)),
+                (
+                    hit
+                    for hit in hits
+                    if hit.windows >= least
+                    and not (track.id and hit.side > GROWS * side)
+                    and not taken(hit, track, self._tracks)
+                ),
                 key=lambda hit: hit.windows,
                 default=None,
             )
-            track.tell(best.windows if best else 0, mirrored, cascade)
+            if best and track.id and not is_back(track, (best.x, best.y, best.side), pyramid):
+                best = None
+            if not unsettled:
+                track.tell(best.windows if best else 0, mirrored, cascade)
             if best and (track.hit is None or best.windows > track.hit.windows):
                 track.hit = best
             if best and not track.id and best.windows >= SOME:
                 track.own_cascade = min(track.own_cascade, cascade)
+        if unsettled:
+            track.tell(track.hit.windows if track.hit else 0, mirrored)
         track.misses = 0 if track.hit else track.misses + 1
         if track.id and not track.hit:
             # Who is blind to it is asked all the same: it may see what has become of it.
@@ -175,41 +214,54 @@ class Tracker:
         if track.hit:
             track.settle(track.hit, step)
             track.renew(patch(pyramid, *track.place))
+            if track.id and track.hit.windows >= CLEAR and not beside(track, self._tracks):
+                track.portrait = portrait(pyramid, *track.place)
             track.seen = time
-            if not track.id and track.convincing and has_features(track.own) and self._free():
+            believed = not track.id and track.convincing and has_features(track.own)
+            if believed and self._free() and not self._shrinks(track, pyramid):
                 self._name(track, pyramid, time)
+
+    def _shrinks(self, track: Track, pyramid: Pyramid) -> bool:
+        """Begin anew with a smaller face that is in a new place, if there is one."""
+        if track.shrunk or track.hit is None:
+            return False
+        seen = track.hit.x, track.hit.y, track.hit.side
+        inner = self._looker.inner(pyramid, seen)
+        if inner is None or inner.windows <= track.hit.windows:
+            return False
+        track.x, track.y, track.side = inner.x, inner.y, inner.side
+        track.own = patch(pyramid, *track.place)
+        track.belief, track.looks, track.plain, track.mirrored = 0.0, 0, 0, 0
+        track.shrunk = True
+        return True
 
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
         """Give a new face the id of one that was lost and looked like it, else a new one."""
-        if any(other.id and other.firm and _within(other, track) for other in self._tracks):
+        if any(other.id and other.firm and within(other, track) for other in self._tracks):
             track.belief = DOUBTED  # a face and its surroundings look like one
             return
-        near = (other for other in self._tracks if other.id and _at_one(other, track))
-        best, likeness = next(near, None), 2.0
-        if best is not None and best.firm and not best.doubtful:
+        known = [other for other in self._tracks if other.id]
+        if any(at_one(other, track) and other.firm and not other.doubtful for other in known):
             track.belief = DOUBTED  # it is followed already
             return
-        if best is None:
-            likeness = 0.0
-        for lost in (*self._tracks, *self._past):
-            if not lost.id or (lost in self._tracks and lost.firm and not lost.doubtful):
-                continue
-            least = max(likeness, _least_likeness(lost, track, time))
-            if least > 1:
-                continue
-            for picture in (lost.own, lost.clear):
-                alike = 0.0 if picture is None else match(pyramid, picture, *track.place).likeness
-                if alike >= least:
-                    best, likeness, least = lost, alike, alike
-        track.belief = min(track.belief, MOST)
+        lost = [other for other in known if not other.firm or other.doubtful]
+        before = former(track, (*lost, *self._past), pyramid, time)
+        doubt = before is None and track.waited < WAIT and beside(track, self._tracks)
+        if doubt and any(may_be(other, track, pyramid, time) for other in lost):
+            track.waited += 1
+            return
+        sure = track.looks == 1 or before is not None or self._motion.cut
+        track.belief = NAMED_AT_ONCE if sure else NAMED
         track.cascade = track.own_cascade
-        if best is None:
+        track.portrait = portrait(pyramid, *track.place)
+        if before is None:
             self._ids += 1
             track.id = self._ids
         else:
-            track.id = best.id
-            self._tracks = [other for other in self._tracks if other is not best]
-            self._past = [other for other in self._past if other is not best]
+            track.id, track.proven = before.id, before.proven
+            track.portrait = before.portrait  # whoever comes out from behind is half covered yet
+            self._tracks = [other for other in self._tracks if other is not before]
+            self._past = [other for other in self._past if other is not before]
 
     def _free(self) -> bool:
         return sum(track.id > 0 for track in self._tracks) < self.most
@@ -222,32 +274,18 @@ class Tracker:
             lost = track.id > 0 and time - track.seen > LOST_S
             if not (track.refuted or not inside or lost):
                 kept.append(track)
-            elif track.id:
+            elif track.id and not track.unsettled:
                 self._past.append(track)
         self._tracks = kept
         self._past = [track for track in self._past if time - track.seen <= PAST_S][-PAST:]
-
-    def _part(self) -> None:
-        """Make one of two tracks that have been on one face for a while, under the older's id.
-
-        Where one face passes before another the hidden one is not firm, and stays.
-        """
-        firm = [track for track in self._tracks if track.id and track.firm]
-        for track in firm:
-            other = next((o for o in firm if o.id < track.id and _on_one(o, track)), None)
-            track.doubled = track.doubled + 1 if other else 0
-            if other and other.doubtful and not track.misses:
-                track.id = other.id
-                self._tracks.remove(other)
-                return
-        self._tracks = [track for track in self._tracks if track.doubled < DOUBLED]
 
     def _shown(self, time: float) -> list[Track]:
         """Return the faces to be reported, of two tracks on one face the older."""
         kept: list[Track] = []
         for track in sorted(self._tracks, key=lambda track: (not track.firm, track.id)):
             known = track.id and track.shows(time)
-            if known and not any(_on_one(track, other) for other in kept):
+            track.shown = bool(known) and not any(on_one(track, other) for other in kept)
+            if track.shown:
                 kept.append(track)
         return sorted(kept, key=lambda track: track.id)
 
@@ -269,18 +307,6 @@ class Tracker:
         return new
 
 
-def _least_likeness(lost: Track, new: Track, time: float) -> float:
-    """Return how much a new face must look like a lost one to be it; over 1 where it cannot be."""
-    gone = time - lost.seen
-    ratio = new.side / lost.side
-    side = max(new.side, lost.side)
-    off = max(abs(new.x - lost.x), abs(new.y - lost.y)) / side
-    pace = WALK + max(abs(lost.across), abs(lost.down)) / side
-    if not 0.55 < ratio < 1.8 or off > 1.0 + pace * gone:
-        return 2.0
-    return SAME if off <= 1.0 and gone <= LOST_S else SAME_LATER
-
-
 def _moves(track: Track, changed: Gray, pyramid: Pyramid) -> bool:
     """Whether anything has changed in a face's box."""
     cell = 1 << (len(pyramid.levels) - 1)
@@ -288,20 +314,3 @@ def _moves(track: Track, changed: Gray, pyramid: Pyramid) -> bool:
     left, right = max(0, int((track.x - half) / cell)), int((track.x + half) / cell) + 1
     top, bottom = max(0, int((track.y - half) / cell)), int((track.y + half) / cell) + 1
     return bool(changed[top:bottom, left:right].any())
-
-
-def _on_one(a: Track, b: Track) -> bool:
-    """Whether two tracks are on one face."""
-    return overlap(a.place, b.place) > ONE
-
-
-def _within(a: Track, b: Track) -> bool:
-    """Whether a much smaller track lies in the middle of another: it would be behind it."""
-    off = max(abs(a.x - b.x), abs(a.y - b.y))
-    return b.side > WITHIN * a.side and off < 0.35 * b.side
-
-
-def _at_one(a: Track, b: Track) -> bool:
-    """Whether two tracks may be on one face, though the size of one is wrong."""
-    off = max(abs(a.x - b.x), abs(a.y - b.y)) / max(a.side, b.side)
-    return _on_one(a, b) or (off < 0.25 and 0.5 < a.side / b.side < 2.0)

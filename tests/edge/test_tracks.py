@@ -16,6 +16,7 @@ from edge.bench.scenes import Scene
 from edge.boxes import iou
 from edge.look import Looker
 from edge.picture import read_picture
+from edge.pyramid import Pyramid
 from edge.search import Search
 from edge.tracked import Track
 from edge.tracks import Tracker
@@ -225,9 +226,22 @@ def test_what_only_the_least_sure_cascade_sees_is_no_face() -> None:
 
 def test_a_new_face_that_is_not_seen_again_is_shown_no_more() -> None:
     face = Track(50, 50, 40, np.zeros((16, 16), np.uint8), id=1, likeness=0.95, seen=1.0)
-    face.looks, face.misses = 4, 2
+    face.belief, face.looks, face.misses = 8.0, 4, 2
     assert face.shows(1.0)
     face.misses = 3
     assert not face.shows(1.0)
-    face.looks = 40  # one that is known for long may turn away
+    face.looks, face.proven = 40, True  # one that is known for long may turn away
     assert face.shows(1.0)
+
+
+def test_a_face_with_its_surroundings_is_taken_for_the_face_alone() -> None:
+    frame = next(iter(film([actor(0, (320, 240), sway=0.0)], 1)))
+    x, y, side, _ = frame.truths[0].box
+    centre = x + side / 2, y + side / 2
+    pyramid = Pyramid(frame.gray)
+    looker = Looker()
+    inner = looker.inner(pyramid, (*centre, 1.9 * side))
+    assert inner is not None
+    assert 0.8 < inner.side / side < 1.25
+    assert abs(inner.x - centre[0]) < 0.2 * side
+    assert looker.inner(pyramid, (*centre, side)) is None
