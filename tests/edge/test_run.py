@@ -131,7 +131,7 @@ def test_a_signal_ends_the_wait_for_a_silent_server(
     start_of_end = time.monotonic()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20 * PATIENCE)
-    assert time.monotonic() - start_of_end < 8
+    assert time.monotonic() - start_of_end < 8 * PATIENCE
     assert process.returncode == 0, err
     assert "Traceback" not in err
     if kind == "stall":
