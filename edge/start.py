@@ -6,7 +6,10 @@ is left, which says what is wrong and needs neither.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import threading
 
 
 def main() -> None:
@@ -16,7 +19,29 @@ def main() -> None:
     except Exception as error:  # NumPy's clashes are ImportError, ValueError and AttributeError
         _without(error)
     else:
-        whole()
+        try:
+            whole()
+        except SystemExit as end:
+            _leave_threads_behind(end)
+            raise
+
+
+def _leave_threads_behind(end: SystemExit) -> None:
+    """End at once where a thread is still inside a camera's or stream's library.
+
+    Before Python 3.14 such a thread is unwound when it comes back while the interpreter shuts down,
+    which C++ answers with std::terminate: exit -6 after a run that ended well. Everything that the
+    run opened is closed by now.
+    """
+    from edge.sources.reader import THREADS
+
+    if not any(thread.name.startswith(THREADS) for thread in threading.enumerate()):
+        return
+    code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+            stream.flush()
+    os._exit(code)
 
 
 def _without(error: Exception) -> None:

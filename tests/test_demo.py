@@ -39,7 +39,7 @@ def test_the_shipped_model_reads_the_clip(tmp_path: Path) -> None:
     if not (DEMO.parent / "models" / "mien.tflite").exists():
         pytest.skip("no model is shipped yet")
     lines, video = tmp_path / "demo.jsonl", tmp_path / "demo.mp4"
-    command = [sys.executable, "-c", "from edge.cli import main; main()", "run"]
+    command = [sys.executable, "-c", "from edge.start import main; main()", "run"]
     options = ["--jsonl", str(lines), "--video", str(video), "--max-frames", "50"]
     run = subprocess.run(
         [*command, str(DEMO / "clip.mp4"), *options], capture_output=True, text=True

@@ -14,6 +14,9 @@ from typing import Generic, Protocol, TypeVar
 
 from edge.sources.frame import Device, Shot, SourceLost
 
+# How the threads are called that may still be inside a library when everything else has ended.
+THREADS = ("mien read ", "mien open")
+
 
 class Closable(Protocol):
     """What an opening gives."""
@@ -40,7 +43,9 @@ class Reader:
         self._newest: tuple[int, Shot] | None = None
         self._ended: BaseException | None = None
         self._leaving = False
-        self._thread = threading.Thread(target=self._run, name=f"read {device.name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"{THREADS[0]}{device.name}", daemon=True
+        )
         self._thread.start()
 
     def take(self, patience: float) -> tuple[int, Shot]:
@@ -98,7 +103,7 @@ class Opening(Generic[Opened]):
         self._opened: Opened | None = None
         self._error: BaseException | None = None
         self._abandoned = False
-        threading.Thread(target=self._run, name="open", daemon=True).start()
+        threading.Thread(target=self._run, name=THREADS[1], daemon=True).start()
 
     def wait(self, seconds: float) -> Opened | None:
         """Return what was opened, None where that takes longer; raises what opening raised."""

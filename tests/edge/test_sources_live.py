@@ -314,7 +314,7 @@ def gate() -> Iterator[threading.Event]:
 def test_what_was_opened_for_nobody_is_closed(gate: threading.Event) -> None:
     devices = [Metronome(), Metronome()]
     opening = Opening(lambda: devices[0])
-    while any(thread.name == "open" for thread in threading.enumerate()):
+    while any(thread.name.startswith("mien open") for thread in threading.enumerate()):
         time.sleep(0.01)
     opening.abandon()
     assert devices[0].closed == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -54,3 +56,23 @@ def test_a_signal_inside_a_lock_of_threadings_own_ends_the_wait_too() -> None:
 def test_other_runtime_errors_are_told() -> None:
     with pytest.raises(RuntimeError, match="something else"), Stop().waiting():
         raise RuntimeError("something else")
+
+
+@pytest.mark.parametrize(("name", "code", "said"), [("mien read x", 4, ""), ("other", 4, "end\n")])
+def test_a_thread_inside_a_camera_does_not_hold_up_the_end(name: str, code: int, said: str) -> None:
+    """Nor is the interpreter taken down around it, which ends in std::terminate."""
+    program = f"""
+import atexit, sys, threading, time
+import edge.cli, edge.start
+atexit.register(lambda: print("end", flush=True))
+def main():
+    threading.Thread(target=time.sleep, args=(60,), name={name!r}, daemon=True).start()
+    print("all of it")
+    sys.exit({code})
+edge.cli.main = main
+edge.start.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=50
+    )
+    assert (done.returncode, done.stdout) == (code, "all of it\n" + said)
