@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -171,3 +172,24 @@ def test_what_was_not_loaded_from_a_file_is_checked_as_well() -> None:
     model = modelfile.Model(DATA / "bands_float.tflite", flatbuffer("bands_float"), BANDS)
     with pytest.raises(UserError, match="float model"):
         classifier.Classifier(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes", "truth"),
+    [("mien", 2.8, "votes"), ("mien-nano", 0.8, "votes"), ("mien-fer2013", 2.8, "fer2013")],
+)
+def test_the_shipped_models_are_what_their_cards_and_names_say(
+    name: str, megabytes: float, truth: str
+) -> None:
+    model = load_model(name)
+    assert model.metadata.name == name
+    assert model.path.stat().st_size < megabytes * 1e6
+    assert model.metadata.training["labels"] == truth
+    assert model.metadata.metrics["judged_by"] == truth
+    card = model.path.with_suffix(".md").read_text()
+    assert model.metadata.sha256 in card
+    found = model.metadata.metrics["people"]["int8"]["accuracy"]
+    assert f"| {100 * found:.1f} % |" in card
+    readme = Path(__file__).parents[2] / "README.md"
+    if readme.exists():  # not beside an installed wheel
+        assert re.search(rf"`{name}` .*{100 * found:.1f} %", readme.read_text())
