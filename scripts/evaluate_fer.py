@@ -22,6 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from edge.metrics import score
 from train.dataset import load
 from train.labels import LABELS
 from train.votes import counts, majority
@@ -30,16 +31,12 @@ from train.votes import counts, majority
 THEIRS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
-def scored(read: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+def scored(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """Return accuracy and balanced accuracy in percent; truth -1 is left out."""
     known = truth >= 0
-    right, truth = (read == truth)[known], truth[known]
-    recalls = [right[truth == label].mean() for label in np.unique(truth)]
-    return {
-        "n": int(known.sum()),
-        "accuracy": round(100 * float(right.mean()), 1),
-        "balanced_accuracy": round(100 * float(np.mean(recalls)), 1),
-    }
+    found = score(truth[known], probabilities[known], LABELS)
+    percent = {key: round(100 * found[key], 1) for key in ("accuracy", "balanced_accuracy")}
+    return {"n": found["n"], **percent}
 
 
 def main() -> None:
@@ -57,11 +54,11 @@ def main() -> None:
         enlarged = cv2.resize(face, (64, 64)).astype(np.float32)
         found.append(reader._classify_emotions((enlarged[None] / 255.0 - 0.5) * 2.0)[0])
     ms = (time.process_time() - start) * 1000 / len(found)
-    read = np.array(found)[:, order].argmax(axis=1)
+    probabilities = np.array(found)[:, order]
     people = majority(counts(arguments.votes, data))
     document = {
-        "benchmark": scored(read, np.asarray(data.labels)),
-        "people": scored(read, people),
+        "benchmark": scored(probabilities, np.asarray(data.labels)),
+        "people": scored(probabilities, people),
         "cpu_ms": round(ms, 2),
     }
     print(json.dumps(document))
