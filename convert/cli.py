@@ -1,6 +1,7 @@
 """`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused.
 
-`mien-convert robustness` and `mien-convert scenes` measure a model file that it made.
+`mien-convert robustness` and `mien-convert scenes` measure a model file that it made;
+`mien-convert faceness` makes the network that checks what the cascades find.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from convert import calibration as calibrating
 from convert import describe
 from convert.card import card, commands
+from convert.commands.faceness import faceness
 from convert.commands.robustness import robustness
 from convert.commands.scenes import scenes
 from convert.compare import class_losses, refusals
@@ -249,10 +251,15 @@ def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> 
 
 app = _app(
     convert,
-    epilog="Of a model file made: mien-convert robustness, mien-convert scenes (--help for each).",
+    epilog="Of a model file made: mien-convert robustness, mien-convert scenes; the network behind "
+    "the cascades: mien-convert faceness (--help for each).",
 )
 # Beside the conversion, which is what the program is called for and needs no name of its own.
-COMMANDS = {"robustness": _app(robustness), "scenes": _app(scenes)}
+COMMANDS = {
+    "robustness": _app(robustness),
+    "scenes": _app(scenes),
+    "faceness": _app(faceness),
+}
 
 
 def main() -> None:

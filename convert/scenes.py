@@ -8,7 +8,7 @@ face is and how much of it can be seen. The same arguments give the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +25,10 @@ SMALLEST, LARGEST = 48, 240  # px, side of a pasted picture
 SHOT = 400  # frames between two cuts to another scene with other people
 MARGIN = 24  # px of scene around the picture, for the camera to move in
 COARSE = 4  # px, side of the cells in which what can be seen is counted
+PANS = (0.0, 12.0, 4.0)  # px: a camera on a tripod, one that pans, one in a hand, in turns
+PICTURED = 0.75  # share of the scenes that are pictures, where there are any
+LARGEST_PART = 2.5  # times that a picture is enlarged beyond what fills a scene, at most
+STILLS = 6  # single frames of a scene
 NOISE = 2.0  # gray levels, standard deviation of the sensor's noise
 
 
@@ -95,20 +99,43 @@ def sequence(people: Sequence[Person], frames: int, seed: int) -> Iterator[Scene
         actors = _cast(people, taken, rng)
         taken += len(actors)
         count = min(SHOT, frames - shot * SHOT)
-        # A camera on a tripod, one that pans, one in a hand, in turns.
-        yield from render(actors, count, rng, pan=(0.0, 12.0, 4.0)[shot % 3])
+        yield from render(actors, range(count), rng, pan=PANS[shot % 3])
+
+
+def stills(
+    people: Sequence[Person], number: int, seed: int, pictures: Sequence[Gray] = ()
+) -> Iterator[SceneFrame]:
+    """Yield so many single frames, six of each scene, with the same people as `sequence` has.
+
+    Where there are `pictures`, uint8 [h, w] each, most scenes are a part of one of them.
+    """
+    rng = np.random.default_rng([seed, 2])
+    taken = 0
+    for start in range(0, number, STILLS):
+        actors = _cast(people, taken, rng)
+        taken += len(actors)
+        moments = rng.integers(0, SHOT, min(STILLS, number - start))
+        pan = PANS[start // STILLS % 3]
+        scene = None
+        if pictures and rng.random() < PICTURED:
+            scene = _part(pictures[int(rng.integers(len(pictures)))], rng)
+        yield from render(actors, sorted(map(int, moments)), rng, pan, scene)
 
 
 def render(
-    actors: Sequence[Actor], frames: int, rng: np.random.Generator, pan: float
+    actors: Sequence[Actor],
+    moments: Iterable[int],
+    rng: np.random.Generator,
+    pan: float,
+    scene: Floats | None = None,
 ) -> Iterator[SceneFrame]:
-    """Yield the frames of one shot; `pan` is how far the camera moves, px."""
-    scene = background(rng)
+    """Yield frames of one shot, by their numbers; `pan` is how far the camera moves, px."""
+    scene = background(rng) if scene is None else scene
     owner = np.empty((HEIGHT // COARSE, WIDTH // COARSE), np.int32)
     noise = rng.normal(0, NOISE, (HEIGHT + 64, WIDTH + 64)).astype(np.float32)
     turn = rng.uniform(0, 2 * math.pi, 2)
     bodies = [_body(rng) for _ in actors]
-    for frame in range(frames):
+    for frame in moments:
         shift = (
             pan * math.sin(turn[0] + frame / 40),
             pan / 2 * math.sin(turn[1] + frame / 29),
@@ -155,6 +182,19 @@ def background(rng: np.random.Generator) -> Floats:
         y = top + int(rng.integers(0, 14))
         cv2.rectangle(scene, (x, y), (x + 11, top + 90), float(rng.uniform(20, 235)), -1)
     return np.asarray(cv2.GaussianBlur(scene, (0, 0), 0.8), np.float32)
+
+
+def _part(picture: Gray, rng: np.random.Generator) -> Floats:
+    """Return a part of a picture, or all of it, as large as a scene."""
+    height, width = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
+    least = max(height / picture.shape[0], width / picture.shape[1])
+    scale = least * math.exp(rng.uniform(0, math.log(LARGEST_PART)))
+    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    grown = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=flags)
+    grown = np.pad(grown, ((0, 2), (0, 2)), mode="edge")  # what rounding may lack
+    top = int(rng.integers(0, grown.shape[0] - height + 1))
+    left = int(rng.integers(0, grown.shape[1] - width + 1))
+    return grown[top : top + height, left : left + width].astype(np.float32)
 
 
 def _cast(people: Sequence[Person], taken: int, rng: np.random.Generator) -> list[Actor]:

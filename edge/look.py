@@ -53,10 +53,6 @@ FOLLOW = Zoom(40, 0.3, 1.15, 0.7, 1.4)
 CONFIRM = Zoom(44, 0.3, 1.1, 0.46, 1.5)
 
 
-INSIDE, SMALLER = 0.52, 0.65  # sides of a place, of a face in it: expected, at most
-CERTAIN = 3  # windows that see it
-
-
 @dataclass(frozen=True)
 class Hit:
     """A face as the cascade sees it."""
@@ -116,20 +112,6 @@ class Looker:
                 Hit(left + factor * across, top + factor * (by + w / 2), factor * w, int(count))
             )
         return found
-
-    def inner(self, pyramid: Pyramid, place: tuple[float, float, float]) -> Hit | None:
-        """Return the face of about half the size in a place, if one of two cascades sees one.
-
-        To a cascade a face and its surroundings, hair and shoulders, may look like one too.
-        """
-        x, y, side = place
-        found = [
-            hit
-            for cascade, mirrored in VIEWS[:4]
-            for hit in self.hits(pyramid, (x, y, INSIDE * side), CONFIRM, mirrored, cascade)
-            if hit.side < SMALLER * side and hit.windows >= CERTAIN
-        ]
-        return max(found, key=lambda hit: hit.windows, default=None)
 
 
 def patch(pyramid: Pyramid, x: float, y: float, side: float) -> Gray:

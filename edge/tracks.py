@@ -7,6 +7,7 @@ there still is a face. New places come from the search; three cascades say wheth
 
 from __future__ import annotations
 
+from edge.faceness import Faceness
 from edge.identity import (
     BY_ITSELF,
     LOST_S,
@@ -20,18 +21,20 @@ from edge.identity import (
     part,
     within,
 )
-from edge.look import CONFIRM, FAR, FOLLOW, VIEWS, Looker, has_features, match, patch, portrait
+from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, portrait
 from edge.motion import Motion
+from edge.newcomer import examine
 from edge.pyramid import Gray, Pyramid
 from edge.search import WINDOWS_S, Search
 from edge.tracked import (
     ALIKE,
     CLEAR,
+    CLEARLY,
     DOUBTED,
     MOST,
     NAMED,
     NAMED_AT_ONCE,
-    SOME,
+    NO,
     SOME_OF,
     SURE_OF,
     Track,
@@ -66,6 +69,7 @@ class Tracker:
         self.effort = 1.0
         self._search = Search()
         self._looker = Looker()
+        self._network = Faceness()
         self._motion = Motion()
         self._tracks: list[Track] = []
         self._past: list[Track] = []  # lost not long ago
@@ -145,6 +149,10 @@ class Tracker:
         unsure = track.id > 0 and (not track.shown or (track.misses > 0 and track.likeness < ALIKE))
         if unsure and track.alike and own_likeness(track, there, pyramid) < BY_ITSELF:
             track.likeness = 0.0
+        if track.id and track.alike and (track.misses or track.likeness < ALIKE):
+            track.faceness = self._network.at(pyramid, *there)
+            if track.faceness < NO:
+                track.likeness = 0.0
         if not track.alike:
             track.across *= max(0.0, 1 - step / HALT_S)
             track.down *= max(0.0, 1 - step / HALT_S)
@@ -169,71 +177,58 @@ class Tracker:
         return due[: LOOKS_OF_A_CUT if self._motion.cut else LOOKS_A_FRAME]
 
     def _look(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
-        """Let a cascade look at a track; at a new place each, plain and mirrored."""
+        """Let the cascades and the network look at a track."""
         track.looked = time
         track.looks += 1
-        zoom = FOLLOW if track.id and track.firm and track.misses < 2 else CONFIRM
+        if track.id:
+            self._look_again(track, pyramid, step, time)
+            return
+        examine(track, pyramid, self._looker, self._network, self._tracks)
+        if track.hit:
+            track.seen = time
+        if track.convincing and has_features(track.own) and self._free():
+            track.seen = time
+            self._name(track, pyramid, time)
+
+    def _look_again(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
+        """Look at a known face."""
+        zoom = FOLLOW if track.firm and track.misses < 2 else CONFIRM
         x, y, side = track.place
-        if track.id and track.misses > 2:
+        if track.misses > 2:
             side *= OTHER_SIZES[track.misses % 3]
         # Who is out of sight may be behind somebody: only a sure look brings it back.
-        least = 0 if not track.id else (SOME_OF if track.firm else SURE_OF)[track.cascade]
+        least = (SOME_OF if track.firm else SURE_OF)[track.cascade]
         mirrored = track.looks % 2 == 1
-        views = [(track.cascade, mirrored)] if track.id else VIEWS
-        if unsettled := track.unsettled:
-            views = [(0, mirrored), (1, mirrored)]
-        for cascade, mirrored in views:
-            if not track.id and track.hopeless(cascade):
-                break
-            hits = self._looker.hits(pyramid, (x, y, side), zoom, mirrored, cascade)
-            best = max(
-                (
-                    hit
-                    for hit in hits
-                    if hit.windows >= least
-                    and not (track.id and hit.side > GROWS * side)
-                    and not taken(hit, track, self._tracks)
-                ),
-                key=lambda hit: hit.windows,
-                default=None,
-            )
-            if best and track.id and not is_back(track, (best.x, best.y, best.side), pyramid):
-                best = None
-            if not unsettled:
-                track.tell(best.windows if best else 0, mirrored, cascade)
-            if best and (track.hit is None or best.windows > track.hit.windows):
+        best = max(
+            (
+                hit
+                for hit in self._looker.hits(pyramid, (x, y, side), zoom, mirrored, track.cascade)
+                if hit.windows >= least
+                and hit.side <= GROWS * side
+                and not taken(hit, track, self._tracks)
+            ),
+            key=lambda hit: hit.windows,
+            default=None,
+        )
+        if best and is_back(track, (best.x, best.y, best.side), pyramid):
+            track.faceness = self._network.at(pyramid, best.x, best.y, best.side)
+            if track.faceness >= NO:
                 track.hit = best
-            if best and not track.id and best.windows >= SOME:
-                track.own_cascade = min(track.own_cascade, cascade)
-        if unsettled:
-            track.tell(track.hit.windows if track.hit else 0, mirrored)
+        track.tell(track.hit.windows if track.hit else 0, mirrored, track.cascade)
         track.misses = 0 if track.hit else track.misses + 1
-        if track.id and not track.hit:
-            # Who is blind to it is asked all the same: it may see what has become of it.
-            track.cascade = 0 if track.cascade else track.own_cascade
         if track.hit:
             track.settle(track.hit, step)
             track.renew(patch(pyramid, *track.place))
-            if track.id and track.hit.windows >= CLEAR and not beside(track, self._tracks):
+            if track.hit.windows >= CLEAR and not beside(track, self._tracks):
                 track.portrait = portrait(pyramid, *track.place)
             track.seen = time
-            believed = not track.id and track.convincing and has_features(track.own)
-            if believed and self._free() and not self._shrinks(track, pyramid):
-                self._name(track, pyramid, time)
-
-    def _shrinks(self, track: Track, pyramid: Pyramid) -> bool:
-        """Begin anew with a smaller face that is in a new place, if there is one."""
-        if track.shrunk or track.hit is None:
-            return False
-        seen = track.hit.x, track.hit.y, track.hit.side
-        inner = self._looker.inner(pyramid, seen)
-        if inner is None or inner.windows <= track.hit.windows:
-            return False
-        track.x, track.y, track.side = inner.x, inner.y, inner.side
-        track.own = patch(pyramid, *track.place)
-        track.belief, track.looks, track.plain, track.mirrored = 0.0, 0, 0, 0
-        track.shrunk = True
-        return True
+            return
+        # Who is blind to it is asked all the same: it may see what has become of it.
+        track.cascade = 0 if track.cascade else track.own_cascade
+        if track.alike:
+            place, track.faceness = self._network.near(pyramid, track.place)
+            if track.faceness >= CLEARLY:
+                track.confirm(place)
 
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
         """Give a new face the id of one that was lost and looked like it, else a new one."""
@@ -250,7 +245,9 @@ class Tracker:
         if doubt and any(may_be(other, track, pyramid, time) for other in lost):
             track.waited += 1
             return
-        sure = track.looks == 1 or before is not None or self._motion.cut
+        sure = (
+            track.faceness >= CLEARLY or track.looks == 1 or before is not None or self._motion.cut
+        )
         track.belief = NAMED_AT_ONCE if sure else NAMED
         track.cascade = track.own_cascade
         track.portrait = portrait(pyramid, *track.place)
@@ -300,9 +297,9 @@ class Tracker:
         budget = CUT_WINDOWS if whole else WINDOWS_S * min(step, 0.1) * self.effort
         new = []
         for x, y, side in self._search.step(pyramid, changed, known, time, budget, whole):
-            own = patch(pyramid, x, y, side)
-            if has_features(own):
-                new.append(Track(x, y, side, own))
+            place, odds = self._network.climb(pyramid, (x, y, side))
+            if odds >= NO:
+                new.append(Track(*place, patch(pyramid, *place)))
         self._tracks += new
         return new
 

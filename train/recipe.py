@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,12 @@ class Augmentation:
     erase: float = 0.4  # probability that a rectangle is replaced by noise
     mixup: float = 0.35  # probability that a face is mixed with another one of its batch
     degrade: float = 0.0  # probability of blur, the same of darkness, the same of a sensor's noise
+
+    def times(self, factor: float) -> Augmentation:
+        """All of it ``factor`` times as far and as often; a probability at most 1."""
+        amounts = {name: amount * factor for name, amount in asdict(self).items()}
+        probabilities = {name: min(1.0, amounts[name]) for name in ("erase", "mixup", "degrade")}
+        return Augmentation(**amounts | probabilities)
 
 
 @dataclass(frozen=True)

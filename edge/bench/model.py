@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge.bench.timing import Times, measure
-from edge.classifier import _delegated, _interpreter_class, _quiet
+from edge.interpreter import delegated, interpreter_class, quiet
 from edge.modelfile import Model
 
 LITERT_BENCHMARK = "ai_edge_litert.tools.benchmark_litert_model"  # the command litert-benchmark
@@ -22,12 +22,12 @@ PATIENCE_S = 120.0
 
 def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
     """Return an interpreter with random pixels set; off is the plain kernels of TFLite."""
-    kind = _interpreter_class()
+    kind = interpreter_class()
     options: dict[str, Any] = {}
     if not xnnpack:
         resolvers = sys.modules[kind.__module__].OpResolverType
         options["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with _quiet():
+    with quiet():
         made = kind(model_content=model.flatbuffer, num_threads=threads, **options)
         made.allocate_tensors()
     entry = made.get_input_details()[0]
@@ -43,7 +43,7 @@ def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str
     """
     made = interpreter(model, threads, xnnpack)
     times: Times = measure(made.invoke, runs)
-    running = _delegated(made) if xnnpack else False
+    running = delegated(made) if xnnpack else False
     return {"threads": threads, "xnnpack": running, **times.summary()}
 
 

@@ -57,7 +57,7 @@ def actor(
 
 def film(actors: list[Actor], frames: int, seed: int = 5, pan: float = 0.0) -> Iterator[SceneFrame]:
     """The frames of one shot."""
-    return render(actors, frames, np.random.default_rng(seed), pan)
+    return render(actors, range(frames), np.random.default_rng(seed), pan)
 
 
 def follow(

@@ -112,7 +112,7 @@ def test_one_core_is_one_core_and_is_given_back() -> None:
 def test_xnnpack_is_off_where_it_was_switched_off(model: Model) -> None:
     plain = time_model(model, threads=2, xnnpack=False, runs=2)
     assert (plain["threads"], plain["xnnpack"], plain["n"]) == (2, False, 2)
-    assert not bench_model._delegated(bench_model.interpreter(model, 1, xnnpack=False))
+    assert not bench_model.delegated(bench_model.interpreter(model, 1, xnnpack=False))
     assert time_model(model, threads=1, xnnpack=True, runs=2)["xnnpack"] in (True, False)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from made import LABELS, band_face
 
-from edge.classifier import Classifier, _interpreter_class, _quiet
+from edge.classifier import Classifier
 from edge.errors import UserError
+from edge.interpreter import interpreter_class, quiet
 from edge.modelfile import Metadata, Model
 from edge.reading import read, softmax
 
@@ -33,7 +34,7 @@ def test_logits_are_dequantised(model: Model) -> None:
 
 
 def test_logits_are_exactly_what_the_interpreter_gives(model: Model) -> None:
-    interpreter = _interpreter_class()(model_content=model.flatbuffer, num_threads=1)
+    interpreter = interpreter_class()(model_content=model.flatbuffer, num_threads=1)
     interpreter.allocate_tensors()
     face = band_face(4, 11)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], face[None, :, :, None])
@@ -98,7 +99,7 @@ def test_the_interpreter_starts_without_a_word(model_path: Path) -> None:
 
 
 def test_other_words_on_stderr_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
-    with _quiet():
+    with quiet():
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nERROR: no.\n")
     assert capfd.readouterr().err == "ERROR: no.\n"
 

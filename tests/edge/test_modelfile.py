@@ -33,7 +33,7 @@ def test_a_model_file_is_a_zip_and_a_flatbuffer(model_path: Path) -> None:
         assert archive.namelist() == ["metadata.json"]
         keys = list(json.loads(archive.read("metadata.json")))
     assert keys == list(Metadata.__dataclass_fields__)
-    interpreter_class = classifier._interpreter_class()
+    interpreter_class = classifier.interpreter_class()
     interpreter = interpreter_class(model_content=model_path.read_bytes())  # with the zip
     interpreter.allocate_tensors()
     assert interpreter.get_input_details()[0]["dtype"] == np.uint8
@@ -50,7 +50,7 @@ def test_pack_refuses_what_could_not_be_loaded() -> None:
 
 @pytest.mark.parametrize("name", ["bands", "bands_float", "bands_eight", "bands_24"])
 def test_signature_is_the_interpreters(name: str) -> None:
-    interpreter = classifier._interpreter_class()(model_content=flatbuffer(name))
+    interpreter = classifier.interpreter_class()(model_content=flatbuffer(name))
     signature = read_signature(flatbuffer(name))
     for ours, theirs in (
         (signature.inputs, interpreter.get_input_details()),
@@ -138,7 +138,7 @@ def test_a_model_that_does_not_fit_is_refused_before_the_interpreter(
     def touched() -> None:
         raise AssertionError("the interpreter saw a bad file")
 
-    monkeypatch.setattr(classifier, "_interpreter_class", touched)
+    monkeypatch.setattr(classifier, "interpreter_class", touched)
     code, out, err = mien("info", tmp_path / "bad.tflite")
     assert (code, out) == (2, "")
     assert is_one_sentence(err, "bad.tflite", words, "; ")

@@ -14,11 +14,12 @@ from film import FPS, actor, film, follow, without
 import edge
 from edge.bench.scenes import Scene
 from edge.boxes import iou
+from edge.faceness import Faceness
 from edge.look import Looker
 from edge.picture import read_picture
 from edge.pyramid import Pyramid
 from edge.search import Search
-from edge.tracked import Track
+from edge.tracked import BELIEVED, CERTAIN, CERTAIN_LOOKS, CLEARLY, NO, YES, Track
 from edge.tracks import Tracker
 
 DEMO = Path(edge.__file__).parent / "demo"
@@ -204,24 +205,50 @@ def test_less_effort_is_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work[2]["windows"] == 0
 
 
+def place(faceness: float = CLEARLY) -> Track:
+    """A new place of which the network has said so much."""
+    track = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
+    track.judge(faceness)
+    return track
+
+
 def test_two_cascades_make_up_for_one_that_is_blind_to_a_face() -> None:
-    place = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
-    for _ in range(2):
-        assert not place.convincing
-        for cascade, windows in ((0, 0), (1, 9), (2, 9)):
-            place.tell(windows, False, cascade)
-            place.tell(windows, True, cascade)
-        assert not place.refuted
-    assert place.convincing
+    new = place(YES)
+    assert not new.convincing
+    for cascade, windows in ((0, 0), (1, 9), (2, 9)):
+        new.tell(windows, False, cascade)
+        new.tell(windows, True, cascade)
+    assert not new.refuted
+    assert new.convincing
+
+
+def test_what_all_cascades_see_and_the_network_does_not_is_no_face() -> None:
+    new = place(YES - 0.1)
+    for _ in range(3):
+        for cascade in range(3):
+            new.tell(20, False, cascade)
+            new.tell(20, True, cascade)
+    assert new.belief > BELIEVED
+    assert not new.convincing
+
+
+def test_of_what_the_network_is_certain_looks_enough_need_no_cascade() -> None:
+    new = place(CERTAIN)
+    for _ in range(CERTAIN_LOOKS - 1):
+        assert not new.convincing
+        new.judge(CERTAIN)
+    assert new.convincing
+    new.judge(CLEARLY)  # once less is enough to begin anew
+    assert not new.convincing
 
 
 def test_what_only_the_least_sure_cascade_sees_is_no_face() -> None:
-    place = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
+    new = place(YES)
     for _ in range(2):
         for cascade, windows in ((0, 0), (1, 0), (2, 6)):
-            place.tell(windows, False, cascade)
-            place.tell(windows, True, cascade)
-        assert not place.convincing
+            new.tell(windows, False, cascade)
+            new.tell(windows, True, cascade)
+        assert not new.convincing
 
 
 def test_a_new_face_that_is_not_seen_again_is_shown_no_more() -> None:
@@ -239,9 +266,33 @@ def test_a_face_with_its_surroundings_is_taken_for_the_face_alone() -> None:
     x, y, side, _ = frame.truths[0].box
     centre = x + side / 2, y + side / 2
     pyramid = Pyramid(frame.gray)
-    looker = Looker()
-    inner = looker.inner(pyramid, (*centre, 1.9 * side))
-    assert inner is not None
-    assert 0.8 < inner.side / side < 1.25
-    assert abs(inner.x - centre[0]) < 0.2 * side
-    assert looker.inner(pyramid, (*centre, side)) is None
+    network = Faceness()
+    assert network.at(pyramid, *centre, side) >= CLEARLY
+    assert network.at(pyramid, *centre, 1.9 * side) < NO
+
+
+def test_where_the_network_sees_no_face_any_more_nobody_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = list(film([actor(0, (300, 220), (1.0, 0.0))], 50))
+    tracker = Tracker()
+    shown = []
+    for index, frame in enumerate(frames):
+        if index == 30:  # the cascades go on to see it, and it looks as it did
+            monkeypatch.setattr(Faceness, "at", lambda *arguments: -9.0)
+        shown.append(len(tracker.update(frame.gray, index / FPS)))
+    assert shown[29] == 1
+    assert sum(shown[40:]) == 0
+
+
+def test_a_face_that_no_cascade_confirms_is_followed_if_the_network_is_certain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Looker, "hits", lambda *arguments: [])
+    frames = list(film([actor(0, (300, 220), (1.0, 0.0))], 30))
+    tracker = Tracker()
+    tracks = [tracker.update(frame.gray, index / FPS) for index, frame in enumerate(frames)]
+    assert [track.id for track in tracks[-1]] == [1]
+    box = tracks[-1][0].place
+    x, y, side, _ = frames[-1].truths[0].box
+    assert iou((box[0] - box[2] / 2, box[1] - box[2] / 2, box[2], box[2]), (x, y, side, side)) > 0.5

@@ -63,6 +63,9 @@ def fit(
     rate: Annotated[
         float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
     ] = None,
+    augment: Annotated[
+        float, typer.Option(min=0.0, help="How far faces are changed, times the recipe's.")
+    ] = 1.0,
     degrade: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness, and of noise."),
@@ -108,6 +111,7 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
+    recipe = replace(recipe, augmentation=recipe.augmentation.times(augment))
     if degrade is not None:
         recipe = replace(recipe, augmentation=replace(recipe.augmentation, degrade=degrade))
     if labels == "votes":

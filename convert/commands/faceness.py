@@ -1,0 +1,138 @@
+"""`mien-convert faceness`: make the network that checks what the cascades take for faces.
+
+mien-convert faceness fer2013.zip --out edge/detector/faceness.tflite
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import typer
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from convert import faceness as making
+from convert.commands.faces import DataArgument
+from convert.faceness import Measured
+from convert.people import people, training_faces
+from convert.places import Odds, Places, gather
+from convert.scenes import stills
+from convert.write import check_writable
+from edge.errors import UserError
+from edge.tracked import CERTAIN, CLEARLY, NO, YES
+from train.backend import start_quietly
+from train.files import write
+
+REFUSED = 3  # exit status, as of mien-convert
+PEOPLE_A_SCENE = 7  # at most, as many as are drawn
+HELD_OUT = 10  # every tenth picture is kept for the measurement
+FIRST, LAST = 3, 6  # epochs of the first network, which only finds errors, and of the last
+MEASURED = 8  # a frame is measured on for so many that are learnt from
+# What is refused: faces that it does not see, and places that it takes for faces.
+MULTIPLICATIONS = 0.8
+MOST_MISSED, MOST_MISTAKEN = 0.1, 0.02
+
+
+def faceness(
+    data: DataArgument,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The .tflite; a card beside it.")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Pictures without faces: most scenes, if given."),
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=12, help="Made frames to learn from.")
+    ] = 3600,
+    seed: Annotated[int, typer.Option(help="Draws faces, scenes and weights.")] = 7,
+) -> None:
+    """Train on places in made scenes, quantise, measure on others, and write it or refuse.
+
+    Faces are FER-2013's training pictures; every tenth is kept for the measurement. First places
+    without a face are drawn at random, then those at which a first network errs. It takes about
+    half an hour on two cores.
+    """
+    check_writable(out)
+    scenery = _read(pictures) if pictures else []
+    faces = training_faces(data)
+    order = np.random.default_rng([seed, 5]).permutation(len(faces))
+    held, learnt = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    start_quietly()
+    import keras
+
+    def cut(
+        name: str, which: npt.NDArray[np.int64], number: int, seed: int, network: Odds | None = None
+    ) -> Places:
+        cast = people(faces[which], number // 6 * PEOPLE_A_SCENE + PEOPLE_A_SCENE, seed)
+        made = tqdm(stills(cast, number, seed, scenery), desc=name, total=number, disable=None)
+        return gather(made, seed, network)
+
+    keras.utils.set_random_seed(seed)
+    first = making.build()
+    places = cut("places", learnt, frames, seed)
+    making.train(first, places, FIRST, seed, "first network")
+    errors = cut("its errors", learnt, frames, seed + 1, making.odds(first))
+    places = Places(places.views + errors.views, places.faces + errors.faces)
+    last = making.build()
+    making.train(last, places, LAST, seed, "last network")
+    int8 = making.quantised(last, places)
+    others = cut("measuring", held, max(12, frames // MEASURED), seed + 2, making.odds(last))
+    found = making.measure(int8, others, (NO, YES, CLEARLY, CERTAIN))
+    text = _card(found, len(int8), last.count_params(), frames, seed, len(scenery))
+    typer.echo(text)
+    if found.missed[YES] > MOST_MISSED or found.mistaken[CERTAIN] > MOST_MISTAKEN:
+        typer.echo(
+            f"mien-convert: the network misses {found.missed[YES]:.1%} of the faces "
+            f"({MOST_MISSED:.0%} allowed) and is certain of {found.mistaken[CERTAIN]:.2%} of the "
+            f"other places ({MOST_MISTAKEN:.0%}), so none was written: give more --frames.",
+            err=True,
+        )
+        raise typer.Exit(REFUSED)
+    write(out, int8, "--out")
+    write(out.with_suffix(".md"), text.encode(), "--out")
+    typer.echo(f"wrote {out} and {out.with_suffix('.md')}")
+
+
+def _read(folder: Path) -> list[npt.NDArray[np.uint8]]:
+    """Return all pictures of a folder in gray; raises UserError where there is none."""
+    found = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(folder.glob("*.*"))]
+    read = [np.asarray(picture, np.uint8) for picture in found if picture is not None]
+    if not read:
+        raise UserError(f"{folder} holds no pictures; give a folder with --pictures.")
+    return read
+
+
+def _card(found: Measured, size: int, parameters: int, frames: int, seed: int, scenery: int) -> str:
+    """Return what the network is and does, in Markdown."""
+    rows = "\n".join(
+        f"| {level:g} | {found.missed[level]:.2%} | {found.mistaken[level]:.2%} |"
+        for level in sorted(found.missed)
+    )
+    with_them = " --pictures FOLDER" if scenery else ""
+    return f"""# faceness: the network behind the cascades
+
+It says whether a place that OpenCV's cascades propose is a face (edge/faceness.py): gray 32 x 32
+px, brought to one mean and contrast, to log odds. {parameters:,} weights, int8, in
+{size / 1024:.0f} KB; {MULTIPLICATIONS} million multiplications.
+
+Made by `mien-convert faceness fer2013.zip{with_them} --frames {frames} --seed {seed}`
+from FER-2013's training pictures set into made scenes (convert/scenes.py), three in four of them
+parts of {scenery:,} pictures without faces: first places drawn at random, then those at which a
+first network erred.
+
+Measured with the int8 file on {found.faces:,} views of faces that it was not trained on, off by
+what a cascade's boxes are, and on {found.places:,} places without one in the same new frames: near
+faces, anywhere, what the cascades took for faces, and in each frame the eight of 260 that this
+network took for faces most.
+
+| log odds | faces under it | other places from it on |
+|---|---|---|
+{rows}
+
+It knows faces seen from the front. That it holds on photographs is checked by the tests with the
+portraits and the clip of the demo, which it was not trained on.
+"""

@@ -1,0 +1,98 @@
+"""Says how much a place looks like a face: a small network behind the cascades.
+
+A cascade asks whether a window passes some hundred comparisons of brightness, and a lamp, a cheek
+or a face with its hair may pass them. The network has seen a hundred thousand such places
+(`mien-convert faceness` makes it; edge/detector/faceness.md is its card).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import cv2
+import numpy as np
+
+from edge.errors import UserError
+from edge.interpreter import interpreter_class, quiet
+from edge.pyramid import Gray, Pyramid
+from edge.search import Place
+
+NAME = "faceness.tflite"
+SIZE = 32  # px, side of the network's input: just the box
+SPREAD = 63.75  # gray levels, the standard deviation that every input is given
+# In sides, across and down, and times the size.
+NEIGHBOURS = ((0.1, 0, 1), (-0.1, 0, 1), (0, 0.1, 1), (0, -0.1, 1), (0, 0, 1.14), (0, 0, 0.88))
+# Steps from neighbour to neighbour at most; log odds under which there is no face near, and from
+# which the place is good enough.
+CLIMBS, HOPELESS, ENOUGH = 3, -5.0, 4.5
+FLAT = 4.0  # gray levels, the least that is taken for contrast: less is the camera's noise
+
+
+def standardised(view: Gray) -> Gray:
+    """Return a picture, uint8 [h, w], with mean 127.5 and standard deviation SPREAD.
+
+    Light and contrast say nothing about whether something is a face.
+    """
+    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(view))
+    gain = SPREAD / max(deviation, FLAT)
+    return np.asarray(np.clip((view - mean) * gain + 128.0, 0, 255), np.uint8)
+
+
+class Faceness:
+    """The network, loaded once. Not for use from several threads at once."""
+
+    def __init__(self) -> None:
+        with quiet():
+            self._interpreter = interpreter_class()(model_content=_content(), num_threads=1)
+            self._interpreter.allocate_tensors()
+        self._input = int(self._interpreter.get_input_details()[0]["index"])
+        output = self._interpreter.get_output_details()[0]
+        self._output = int(output["index"])
+        self._step, self._zero = output["quantization"]
+
+    def at(self, pyramid: Pyramid, x: float, y: float, side: float) -> float:
+        """Return the log odds that a face fills the square around a centre (px of the frame)."""
+        return self.of(pyramid.view(x, y, side, SIZE))
+
+    def near(self, pyramid: Pyramid, place: Place) -> tuple[Place, float]:
+        """Return the likeliest of a place and its neighbours in position and size, and its odds."""
+        x, y, side = place
+        best, most = place, self.at(pyramid, x, y, side)
+        for across, down, times in NEIGHBOURS:
+            other = x + across * side, y + down * side, times * side
+            odds = self.at(pyramid, *other)
+            if odds > most:
+                best, most = other, odds
+        return best, most
+
+    def climb(self, pyramid: Pyramid, place: Place) -> tuple[Place, float]:
+        """Return where the way from neighbour to neighbour leads, and the odds there."""
+        odds = self.at(pyramid, *place)
+        for _ in range(CLIMBS):
+            if odds < HOPELESS or odds > ENOUGH:
+                break
+            better, most = self.near(pyramid, place)
+            if better == place:
+                break
+            place, odds = better, most
+        return place, odds
+
+    def of(self, view: Gray) -> float:
+        """Return the log odds for a picture, uint8 [SIZE, SIZE]."""
+        self._interpreter.set_tensor(self._input, standardised(view)[np.newaxis, :, :, np.newaxis])
+        self._interpreter.invoke()
+        return float(
+            self._step * (int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero)
+        )
+
+
+@cache
+def _content() -> bytes:
+    try:
+        return (files("edge") / "detector" / NAME).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"edge/detector/{NAME} is missing from the installation ({error.strerror}); "
+            "install Mien anew."
+        ) from error
