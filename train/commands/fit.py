@@ -63,6 +63,10 @@ def fit(
     rate: Annotated[
         float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
     ] = None,
+    logit_adjust: Annotated[
+        float | None,
+        typer.Option(help="Times the log prior, in the loss: above 0 fairer to rare classes."),
+    ] = None,
     augment: Annotated[
         float, typer.Option(min=0.0, help="How far faces are changed, times the recipe's.")
     ] = 1.0,
@@ -103,6 +107,7 @@ def fit(
     voted = None if votes is None else joined.counts(votes, dataset)
     given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
     given |= {"batch": batch, "rate": rate, "teacher_share": teacher_share}
+    given |= {"logit_adjust": logit_adjust}
     recipe = replace(
         FULL if subset == "full" else BALANCED,
         **{key: value for key, value in given.items() if value is not None},
