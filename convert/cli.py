@@ -21,7 +21,7 @@ from convert.card import card, commands
 from convert.commands.faceness import faceness
 from convert.commands.robustness import robustness
 from convert.commands.scenes import scenes
-from convert.compare import class_losses, refusals
+from convert.compare import REFUSED, class_losses, refusals
 from convert.converter import Converted, Converter, Faces, converter
 from convert.table import comparison, layer_table
 from convert.validate import (
@@ -50,9 +50,6 @@ def _app(command: Callable[..., None], **options: Any) -> typer.Typer:
     )
     program.command(no_args_is_help=True, **options)(command)
     return program
-
-
-REFUSED = 3  # exit status
 
 
 def convert(

@@ -14,6 +14,7 @@ Logits = npt.NDArray[np.float32]  # [n, K]
 Labels = npt.NDArray[np.int64]  # [n]
 
 SIGNIFICANCE = 0.05
+REFUSED = 3  # exit status where what was made is not good enough to be written
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.scenes import HEIGHT, LARGEST, WIDTH, SceneFrame
-from edge.boxes import iou
 from edge.detect import load_cascade
-from edge.faceness import NEIGHBOURS, SIZE
+from edge.faceness import SIZE, neighbours
 from edge.pyramid import Pyramid
 from edge.search import Place
+from edge.tracked import overlap
 
 Views = npt.NDArray[np.uint8]  # [n, SIZE, SIZE]
 Floats = npt.NDArray[np.float32]
@@ -92,11 +92,7 @@ def _place(box: tuple[float, float, float, float]) -> Place:
 
 def _best(place: Place, faces: Iterable[Place]) -> float:
     """Return the greatest intersection over union with a face."""
-
-    def box(x: float, y: float, side: float) -> tuple[float, float, float, float]:
-        return x - side / 2, y - side / 2, side, side
-
-    return max((iou(box(*place), box(*face)) for face in faces), default=0.0)
+    return max((overlap(place, face) for face in faces), default=0.0)
 
 
 def _jittered(face: Place, rng: np.random.Generator) -> list[Place]:
@@ -144,11 +140,7 @@ def _errors(
     odds = network(np.stack([pyramid.view(*place, SIZE) for place in tried]))
     chosen = [tried[i] for i in np.argsort(-odds)[:CLIMBED]]
     found = [(float(odds[i]), tried[i]) for i in np.argsort(-odds)[:KEPT]]
-    around = [
-        (x + across * side, y + down * side, times * side)
-        for x, y, side in chosen
-        for across, down, times in NEIGHBOURS
-    ]
+    around = [other for place in chosen for other in neighbours(place)]
     odds = network(np.stack([pyramid.view(*place, SIZE) for place in around]))
     found += [
         (float(value), place)

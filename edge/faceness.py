@@ -39,6 +39,14 @@ def standardised(view: Gray) -> Gray:
     return np.asarray(np.clip((view - mean) * gain + 128.0, 0, 255), np.uint8)
 
 
+def neighbours(place: Place) -> list[Place]:
+    """Return the places beside a place, and around its centre a larger and a smaller one."""
+    x, y, side = place
+    return [
+        (x + across * side, y + down * side, times * side) for across, down, times in NEIGHBOURS
+    ]
+
+
 class Faceness:
     """The network, loaded once. Not for use from several threads at once."""
 
@@ -53,14 +61,18 @@ class Faceness:
 
     def at(self, pyramid: Pyramid, x: float, y: float, side: float) -> float:
         """Return the log odds that a face fills the square around a centre (px of the frame)."""
-        return self.of(pyramid.view(x, y, side, SIZE))
+        view = standardised(pyramid.view(x, y, side, SIZE))
+        self._interpreter.set_tensor(self._input, view[np.newaxis, :, :, np.newaxis])
+        self._interpreter.invoke()
+        steps = int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero
+        return float(self._step * steps)
 
-    def near(self, pyramid: Pyramid, place: Place) -> tuple[Place, float]:
-        """Return the likeliest of a place and its neighbours in position and size, and its odds."""
-        x, y, side = place
-        best, most = place, self.at(pyramid, x, y, side)
-        for across, down, times in NEIGHBOURS:
-            other = x + across * side, y + down * side, times * side
+    def near(
+        self, pyramid: Pyramid, place: Place, known: float | None = None
+    ) -> tuple[Place, float]:
+        """Return the likeliest of a place and its neighbours, and its odds; `known` are its own."""
+        best, most = place, self.at(pyramid, *place) if known is None else known
+        for other in neighbours(place):
             odds = self.at(pyramid, *other)
             if odds > most:
                 best, most = other, odds
@@ -72,19 +84,11 @@ class Faceness:
         for _ in range(CLIMBS):
             if odds < HOPELESS or odds > ENOUGH:
                 break
-            better, most = self.near(pyramid, place)
+            better, most = self.near(pyramid, place, odds)
             if better == place:
                 break
             place, odds = better, most
         return place, odds
-
-    def of(self, view: Gray) -> float:
-        """Return the log odds for a picture, uint8 [SIZE, SIZE]."""
-        self._interpreter.set_tensor(self._input, standardised(view)[np.newaxis, :, :, np.newaxis])
-        self._interpreter.invoke()
-        return float(
-            self._step * (int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero)
-        )
 
 
 @cache

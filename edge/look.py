@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -112,6 +113,11 @@ class Looker:
                 Hit(left + factor * across, top + factor * (by + w / 2), factor * w, int(count))
             )
         return found
+
+
+def surest(hits: Iterable[Hit]) -> Hit | None:
+    """Return the hit on which the most windows agreed, None where there is none."""
+    return max(hits, key=lambda hit: hit.windows, default=None)
 
 
 def patch(pyramid: Pyramid, x: float, y: float, side: float) -> Gray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.faceness import Faceness
-from edge.look import CONFIRM, VIEWS, Looker, patch
+from edge.look import CONFIRM, VIEWS, Looker, patch, surest
 from edge.pyramid import Pyramid
 from edge.tracked import CERTAIN, NO, SOME, Track, taken
 
@@ -25,15 +25,8 @@ def examine(
         for cascade, mirrored in VIEWS[: 1 if odds >= CERTAIN else None]:
             if track.hopeless(cascade):
                 break
-            best = max(
-                (
-                    hit
-                    for hit in looker.hits(pyramid, place, CONFIRM, mirrored, cascade)
-                    if not taken(hit, track, tracks)
-                ),
-                key=lambda hit: hit.windows,
-                default=None,
-            )
+            hits = looker.hits(pyramid, place, CONFIRM, mirrored, cascade)
+            best = surest(hit for hit in hits if not taken(hit, track, tracks))
             track.tell(best.windows if best else 0, mirrored, cascade)
             if best and (track.hit is None or best.windows > track.hit.windows):
                 track.hit = best

@@ -219,8 +219,7 @@ class Track:
         self.misses = 0
         self.belief = min(MOST, self.belief + CONFIRMED)
         x, y, side = place
-        self.x += DRIFT * (x - self.x)
-        self.y += DRIFT * (y - self.y)
+        self.move(x - self.x, y - self.y, DRIFT, 0.0)
         self.side += DRIFT * (side - self.side)
 
     def give_way(self) -> None:

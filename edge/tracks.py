@@ -2,7 +2,8 @@
 
 In each frame every face is looked for where its way leads, by its own picture, which costs little;
 some of them, in turns, are looked at by a cascade, which corrects place and size and proves that
-there still is a face. New places come from the search; three cascades say whether they are faces.
+there still is a face. New places come from the search; a network and three cascades say whether
+they are faces (edge/newcomer.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edge.identity import (
     part,
     within,
 )
-from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, portrait
+from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, portrait, surest
 from edge.motion import Motion
 from edge.newcomer import examine
 from edge.pyramid import Gray, Pyramid
@@ -199,16 +200,12 @@ class Tracker:
         # Who is out of sight may be behind somebody: only a sure look brings it back.
         least = (SOME_OF if track.firm else SURE_OF)[track.cascade]
         mirrored = track.looks % 2 == 1
-        best = max(
-            (
-                hit
-                for hit in self._looker.hits(pyramid, (x, y, side), zoom, mirrored, track.cascade)
-                if hit.windows >= least
-                and hit.side <= GROWS * side
-                and not taken(hit, track, self._tracks)
-            ),
-            key=lambda hit: hit.windows,
-            default=None,
+        best = surest(
+            hit
+            for hit in self._looker.hits(pyramid, (x, y, side), zoom, mirrored, track.cascade)
+            if hit.windows >= least
+            and hit.side <= GROWS * side
+            and not taken(hit, track, self._tracks)
         )
         if best and is_back(track, (best.x, best.y, best.side), pyramid):
             track.faceness = self._network.at(pyramid, best.x, best.y, best.side)

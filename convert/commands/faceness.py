@@ -17,23 +17,23 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import faceness as making
 from convert.commands.faces import DataArgument
+from convert.compare import REFUSED
 from convert.faceness import Measured
 from convert.people import people, training_faces
 from convert.places import Odds, Places, gather
-from convert.scenes import stills
+from convert.scenes import STILLS, stills
 from convert.write import check_writable
 from edge.errors import UserError
 from edge.tracked import CERTAIN, CLEARLY, NO, YES
 from train.backend import start_quietly
 from train.files import write
 
-REFUSED = 3  # exit status, as of mien-convert
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn
 HELD_OUT = 10  # every tenth picture is kept for the measurement
 FIRST, LAST = 3, 6  # epochs of the first network, which only finds errors, and of the last
 MEASURED = 8  # a frame is measured on for so many that are learnt from
-# What is refused: faces that it does not see, and places that it takes for faces.
-MULTIPLICATIONS = 0.8
+MULTIPLICATIONS = 0.8  # millions, for the card
+# What is refused: shares of the faces that it does not see, and of the places it takes for faces.
 MOST_MISSED, MOST_MISTAKEN = 0.1, 0.02
 
 
@@ -67,7 +67,7 @@ def faceness(
     def cut(
         name: str, which: npt.NDArray[np.int64], number: int, seed: int, network: Odds | None = None
     ) -> Places:
-        cast = people(faces[which], number // 6 * PEOPLE_A_SCENE + PEOPLE_A_SCENE, seed)
+        cast = people(faces[which], number // STILLS * PEOPLE_A_SCENE + PEOPLE_A_SCENE, seed)
         made = tqdm(stills(cast, number, seed, scenery), desc=name, total=number, disable=None)
         return gather(made, seed, network)
 

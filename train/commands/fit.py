@@ -106,8 +106,8 @@ def fit(
     dataset = load(data)  # before Keras, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
-    given |= {"batch": batch, "rate": rate, "teacher_share": teacher_share}
-    given |= {"logit_adjust": logit_adjust}
+    given |= {"batch": batch, "rate": rate, "logit_adjust": logit_adjust}
+    given |= {"teacher_share": teacher_share}
     recipe = replace(
         FULL if subset == "full" else BALANCED,
         **{key: value for key, value in given.items() if value is not None},
