@@ -1,7 +1,7 @@
 """`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused.
 
 `mien-convert robustness` and `mien-convert scenes` measure a model file that it made;
-`mien-convert faceness` makes the network that checks what the cascades find.
+`mien-convert scan` and `mien-convert faceness` make the networks that propose and check faces.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from convert import describe
 from convert.card import card, commands
 from convert.commands.faceness import faceness
 from convert.commands.robustness import robustness
+from convert.commands.scan import scan
 from convert.commands.scenes import scenes
 from convert.compare import REFUSED, class_losses, refusals
 from convert.converter import Converted, Converter, Faces, converter
@@ -248,14 +249,15 @@ def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> 
 
 app = _app(
     convert,
-    epilog="Of a model file made: mien-convert robustness, mien-convert scenes; the network behind "
-    "the cascades: mien-convert faceness (--help for each).",
+    epilog="Of a model file made: mien-convert robustness, mien-convert scenes; the networks that "
+    "find faces: mien-convert scan, mien-convert faceness (--help for each).",
 )
 # Beside the conversion, which is what the program is called for and needs no name of its own.
 COMMANDS = {
     "robustness": _app(robustness),
     "scenes": _app(scenes),
     "faceness": _app(faceness),
+    "scan": _app(scan),
 }
 
 

@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.scenes import HEIGHT, LARGEST, WIDTH, SceneFrame
+from edge.boxes import Place, overlap
 from edge.detect import load_cascade
 from edge.faceness import SIZE, neighbours
 from edge.pyramid import Pyramid
-from edge.search import Place
-from edge.tracked import overlap
 
 Views = npt.NDArray[np.uint8]  # [n, SIZE, SIZE]
 Floats = npt.NDArray[np.float32]

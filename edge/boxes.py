@@ -1,8 +1,10 @@
-"""How far two boxes are the same."""
+"""How far two boxes, or two square places, are the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+Place = tuple[float, float, float]  # centre x, centre y, side: px of the frame
 
 
 def iou(a: Sequence[float], b: Sequence[float]) -> float:
@@ -13,3 +15,8 @@ def iou(a: Sequence[float], b: Sequence[float]) -> float:
         return 0.0
     both = width * height
     return both / (a[2] * a[3] + b[2] * b[3] - both)
+
+
+def overlap(a: Place, b: Place) -> float:
+    """Return intersection over union of two squares."""
+    return iou(*((x - side / 2, y - side / 2, side, side) for x, y, side in (a, b)))

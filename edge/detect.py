@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edge.crop import Box
 from edge.errors import UserError
 
-__all__ = ["Box", "Detector", "HaarDetector", "load_cascade"]
+__all__ = ["Box", "Detector", "HaarDetector", "load_cascade", "without_nested"]
 
 # Measured on 300 FER-2013 faces of 90 to 260 px set into photographs of 640x480 px, searched at
 # half size, scale 1.2, three neighbours: "default" finds 73 % with 18 false boxes, "alt2" 73 % with
@@ -38,7 +38,7 @@ class HaarDetector:
     `scale` is the step between searched sizes, `neighbours` how many raw hits make a face,
     `smallest` the smallest face as a fraction of the picture's shorter side, and `longest_side`
     (px) the size to which a larger picture is reduced before the search. The defaults suit video
-    of 640x480 px; `for_photos` searches longer. Raises UserError where OpenCV has no cascades.
+    of 640x480 px. Raises UserError where OpenCV has no cascades.
     """
 
     def __init__(
@@ -53,11 +53,6 @@ class HaarDetector:
         self.smallest = smallest
         self.longest_side = longest_side
         self._cascade = load_cascade(CASCADE)
-
-    @classmethod
-    def for_photos(cls) -> HaarDetector:
-        """Return a detector that looks for smaller faces and takes its time."""
-        return cls(scale=1.1, neighbours=4, smallest=0.04, longest_side=800)
 
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Box]:
         """Return the boxes of the faces in a gray picture, uint8 [H, W], largest first."""
@@ -79,7 +74,7 @@ class HaarDetector:
             gray, scaleFactor=self.scale, minNeighbors=self.neighbours, minSize=(side, side)
         )
         boxes = [_to_original(box, factor, border, width, height) for box in found]
-        return _without_nested(boxes)
+        return without_nested(boxes)
 
 
 def _to_original(box: Iterable[int], factor: float, border: int, width: int, height: int) -> Box:
@@ -90,7 +85,7 @@ def _to_original(box: Iterable[int], factor: float, border: int, width: int, hei
     return left, top, max(1, right - left), max(1, bottom - top)
 
 
-def _without_nested(boxes: Sequence[Box]) -> list[Box]:
+def without_nested(boxes: Sequence[Box]) -> list[Box]:
     """Drop boxes that lie for the most part inside a larger one: no face stands in another."""
     kept: list[Box] = []
     for box in sorted(boxes, key=lambda b: (-b[2] * b[3], b)):

@@ -9,9 +9,9 @@ import numpy as np
 
 from edge.classifier import Classifier
 from edge.crop import Box, face_input
-from edge.detect import HaarDetector
 from edge.faces import Face
 from edge.modelfile import Model
+from edge.photo import PhotoDetector
 from edge.pipeline import FrameResult, Pipeline
 from edge.smoothing import SMOOTH_S, Smoother
 from edge.sources.frame import Frame
@@ -77,7 +77,7 @@ class Engine:
 
     def _process_still(self, frame: Frame) -> FrameResult:
         if self._stills is None:
-            self._stills = Pipeline(HaarDetector(), self._classifier, self.metadata)
+            self._stills = Pipeline(PhotoDetector(), self._classifier, self.metadata)
         result = self._stills.process(frame)
         faces = result.faces[: self._most]
         return FrameResult(result.frame, result.time, faces, result.ms)

@@ -7,16 +7,12 @@ or a face with its hair may pass them. The network has seen a hundred thousand s
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
-
 import cv2
 import numpy as np
 
-from edge.errors import UserError
-from edge.interpreter import interpreter_class, quiet
+from edge.boxes import Place
+from edge.interpreter import shipped, small_network
 from edge.pyramid import Gray, Pyramid
-from edge.search import Place
 
 NAME = "faceness.tflite"
 SIZE = 32  # px, side of the network's input: just the box
@@ -51,9 +47,7 @@ class Faceness:
     """The network, loaded once. Not for use from several threads at once."""
 
     def __init__(self) -> None:
-        with quiet():
-            self._interpreter = interpreter_class()(model_content=_content(), num_threads=1)
-            self._interpreter.allocate_tensors()
+        self._interpreter = small_network(shipped(NAME))
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         output = self._interpreter.get_output_details()[0]
         self._output = int(output["index"])
@@ -89,14 +83,3 @@ class Faceness:
                 break
             place, odds = better, most
         return place, odds
-
-
-@cache
-def _content() -> bytes:
-    try:
-        return (files("edge") / "detector" / NAME).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"edge/detector/{NAME} is missing from the installation ({error.strerror}); "
-            "install Mien anew."
-        ) from error

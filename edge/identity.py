@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edge.boxes import Place, overlap
 from edge.look import as_rich, portrait, resemblance
 from edge.pyramid import Pyramid
 from edge.search import BESIDE as LARGER
-from edge.search import CENTRAL, Place
-from edge.tracked import Track, overlap
+from edge.search import CENTRAL
+from edge.tracked import Track
 
 WITHIN = 0.35  # sides off its middle in which a larger face would hide a smaller one
 ONE = 0.45  # intersection over union from which two tracks are on one face
@@ -20,6 +21,8 @@ LOST_S = 3.0  # s after which a face that is not found again is forgotten
 # 3.3 s apart, boxed with a cascade's errors, 1 % are under 0.6 and 3 % under 0.68; of 575 pairs of
 # two people 5 % are over the first of these two, 1.5 % over the second.
 STAYS, HERE, SAME, SAME_LATER = 0.35, 0.55, 0.6, 0.68
+# At the frame's edge people come in one after the other: of whom so much of a side is beyond it.
+AT_EDGE, BEYOND = 0.68, 0.05
 BY_ITSELF = 0.65  # where the smaller picture, and no cascade, says that it is there
 JUST_S = 0.2  # s up to which somebody was there just now
 OLDER = 0.1  # of resemblance, for each second that somebody has been gone
@@ -34,6 +37,8 @@ def former(new: Track, lost: Iterable[Track], pyramid: Pyramid, time: float) -> 
         if track.young and at_one(track, new) and not 1 / SIZED < new.side / track.side < SIZED:
             return track  # it had the wrong size from the start
         least = _least(track, new, time)
+        if time - track.seen > JUST_S and not _whole(new, pyramid):
+            least = max(least, AT_EDGE)
         if least <= 1 and track.portrait is not None:
             alike = resemblance(pyramid, track.portrait, *new.place)
             # Of two numbers that somebody was given, the later.
@@ -41,6 +46,13 @@ def former(new: Track, lost: Iterable[Track], pyramid: Pyramid, time: float) -> 
             if alike >= least and rated > most:
                 best, most = track, rated
     return best
+
+
+def _whole(face: Track, pyramid: Pyramid) -> bool:
+    """Whether a face is inside the frame, but for a little of its box."""
+    reach = (0.5 - BEYOND) * face.side
+    across = reach <= face.x <= pyramid.width - reach
+    return across and reach <= face.y <= pyramid.height - reach
 
 
 def may_be(lost: Track, new: Track, pyramid: Pyramid, time: float) -> bool:

@@ -6,6 +6,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from edge.errors import UserError
@@ -24,6 +26,26 @@ def interpreter_class() -> Any:
                 "(64-bit systems only: there is none for 32-bit Raspberry Pi OS)."
             ) from None
     return Interpreter
+
+
+def small_network(content: bytes) -> Any:
+    """Return an interpreter with one thread, ready to run, of a TFLite file's bytes."""
+    with quiet():
+        interpreter = interpreter_class()(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()
+    return interpreter
+
+
+@cache
+def shipped(name: str) -> bytes:
+    """Return one of the networks that find faces, by its file's name in edge/detector."""
+    try:
+        return (files("edge") / "detector" / name).read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"edge/detector/{name} is missing from the installation ({error.strerror}); "
+            "install Mien anew."
+        ) from error
 
 
 def delegated(interpreter: Any) -> bool | None:

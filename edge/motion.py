@@ -35,11 +35,6 @@ class Motion:
         return self._cut > 0
 
     @property
-    def settling(self) -> bool:
-        """Whether it is so in this frame or the one before it."""
-        return self._cut >= CUT_FRAMES - 1
-
-    @property
     def cut_now(self) -> bool:
         """Whether the scene is new since this frame."""
         return self._cut == CUT_FRAMES

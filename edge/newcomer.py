@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edge.faceness import Faceness
 from edge.look import CONFIRM, VIEWS, Looker, patch, surest
 from edge.pyramid import Pyramid
-from edge.tracked import CERTAIN, NO, SOME, Track, taken
+from edge.tracked import CERTAIN, NO, SCANNED_CLEARLY, SOME, Track, taken
 
 
 def examine(
@@ -16,13 +16,14 @@ def examine(
     """Look at a new place once, in one frame, and let it take in what was seen.
 
     The network moves it to where a face is likeliest; where it sees none no cascade is asked, and
-    where it is certain one of them, in one view, for the box.
+    where it or the search is certain one of them, in one view, for the box.
     """
     place, odds = network.climb(pyramid, track.place)
     track.x, track.y, track.side = place
     track.judge(odds)
     if odds >= NO:
-        for cascade, mirrored in VIEWS[: 1 if odds >= CERTAIN else None]:
+        certain = odds >= CERTAIN or track.scanned >= SCANNED_CLEARLY
+        for cascade, mirrored in VIEWS[: 1 if certain else None]:
             if track.hopeless(cascade):
                 break
             hits = looker.hits(pyramid, place, CONFIRM, mirrored, cascade)

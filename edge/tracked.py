@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from edge.boxes import iou
+from edge.boxes import Place, overlap
 from edge.look import Hit
 from edge.pyramid import Gray
-from edge.search import Place
 
 LIKE = 0.75  # likeness from which a face's own picture says where it is
 # Looks in a row in which the cascade saw nothing, and the likeness that is needed from then on.
@@ -52,9 +51,15 @@ DRIFT = 0.3  # share of what the network's place is off by
 # What the network says of a place, log odds (edge/detector/faceness.md): of faces 1.5 % are under
 # NO and 5 % under YES; of the places which it takes for faces most 1 in 3,000 is over CERTAIN.
 NO, YES, CLEARLY = -1.5, 1.5, 3.0
+NEEDED = 2.5  # under which a new place is not believed to be a face
 CERTAIN, CERTAIN_LOOKS = 4.5, 3  # in so many looks in a row: no cascade needs to agree
 # And what that adds to the belief in a new place.
 JUDGED = ((4.0, 6.0), (CLEARLY, 4.0), (YES, 2.0), (0.0, -1.0), (NO, -3.0), (-99.0, -5.0))
+# What the search says of a new place (edge/detector/scan.md): by itself it is sure in one scan, or
+# so many of them have to average as much. A badge on a suit that is taken for a face for once has
+# an average under it, as have most places that three cascades take for one. UNSEEN is what a scan
+# counts that does not tell the place.
+SCANNED_CLEARLY, SCANNED, SCANS, UNSEEN = 1.0, 0.0, 3, -2.0
 SOME_OF = (2, 3, 5)  # windows of each cascade under which it does not see a known face
 SURE_OF = (5, 5, 8)  # and one that is out of sight
 # Of the places that the search gave on four films 217 on a face and 12 on none came to 10, 208 and
@@ -62,7 +67,7 @@ SURE_OF = (5, 5, 8)  # and one that is out of sight
 BELIEVED = 10.0  # sum from which a new place is a face
 DOUBTED = -3.0  # sum from which it is none
 LAST = 2  # cascade, that is only asked where the others leave a doubt
-LOOKS = 5  # frames after which it is given up
+LOOKS = 8  # frames after which it is given up, if it was scanned often enough
 SURE = 5  # windows in one look that leave no doubt
 SOME = 3  # windows that are needed once in a plain and once in a mirrored view
 MOST = 12.0  # the sum of a known face goes no higher; under 0 it is none any more
@@ -90,6 +95,9 @@ class Track:
     cascade: int = 0  # the one that looks at it next
     own_cascade: int = 2  # the first that has seen it clearly
     faceness: float = 0.0  # log odds that it is a face, as the network last said
+    scanned: float = -99.0  # the most that a scan said of a new place, log odds
+    scans: int = 0
+    scans_sum: float = 0.0  # log odds
     certain: int = 0  # looks in a row in which it said so with certainty
     misses: int = 0  # looks in a row in which it saw nothing
     plain: int = 0  # windows, the most in a plain look
@@ -135,7 +143,13 @@ class Track:
     @property
     def convincing(self) -> bool:
         """Whether a new place has been seen to be a face."""
-        if self.faceness < YES or self.belief < BELIEVED:
+        if self.faceness < NEEDED:
+            return False
+        if self.scanned >= SCANNED_CLEARLY:
+            return True
+        if self.scans < SCANS or self.scans_sum / self.scans < SCANNED:
+            return False
+        if self.belief < BELIEVED:
             return False
         if self.certain >= CERTAIN_LOOKS:
             return True
@@ -147,7 +161,8 @@ class Track:
         """Whether there is no face, or none any more."""
         if self.id:
             return self.belief < 0
-        return self.belief <= DOUBTED or self.looks >= LOOKS + self.waited
+        tired = self.looks >= LOOKS + self.waited and self.scans >= SCANS
+        return self.belief <= DOUBTED or tired
 
     def shows(self, time: float) -> bool:
         """Whether a face is there to be reported: seen now, or just now and little changed."""
@@ -178,6 +193,12 @@ class Track:
         if self.id:
             self.belief = min(self.belief, MOST)
             self.proven = self.proven or (self.looks >= PROBATION and self.belief >= SHOWN)
+
+    def scan(self, odds: float) -> None:
+        """Take in what the search said of a new place: log odds."""
+        self.scanned = max(self.scanned, odds)
+        self.scans += 1
+        self.scans_sum += odds
 
     def judge(self, faceness: float) -> None:
         """Take in what the network says of a new place: log odds."""
@@ -234,11 +255,6 @@ class Track:
         """
         share = 0.5 if self.likeness >= ALIKE else 0.15
         self.own = np.asarray(cv2.addWeighted(self.own, 1 - share, fresh, share, 0), np.uint8)
-
-
-def overlap(a: Place, b: Place) -> float:
-    """Return intersection over union of two squares."""
-    return iou(*((x - side / 2, y - side / 2, side, side) for x, y, side in (a, b)))
 
 
 def taken(hit: Hit, track: Track, tracks: Sequence[Track]) -> bool:

@@ -8,6 +8,7 @@ they are faces (edge/newcomer.py).
 
 from __future__ import annotations
 
+from edge.boxes import overlap
 from edge.faceness import Faceness
 from edge.identity import (
     BY_ITSELF,
@@ -26,7 +27,7 @@ from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, 
 from edge.motion import Motion
 from edge.newcomer import examine
 from edge.pyramid import Gray, Pyramid
-from edge.search import WINDOWS_S, Search
+from edge.search import Search
 from edge.tracked import (
     ALIKE,
     CLEAR,
@@ -38,6 +39,7 @@ from edge.tracked import (
     NO,
     SOME_OF,
     SURE_OF,
+    UNSEEN,
     Track,
     taken,
 )
@@ -54,7 +56,7 @@ LEAST_EFFORT = 0.05
 PAST_S = 10.0  # s for which it is known again when it comes back
 PAST = 16  # faces remembered so, at most
 HALT_S = 1.0  # s in which a face that is out of sight is thought to slow down
-CUT_WINDOWS = 70_000.0  # positions searched in the first frame of a new scene: all of 640x480
+AGAIN = 0.4  # intersection over union from which a place is one that is in doubt already
 PAUSE_S = 1.0  # s between two frames after which nothing can be said of what went on
 
 
@@ -103,7 +105,7 @@ class Tracker:
             self._look(track, pyramid, step, time)
         self._forget(pyramid, time)
         self._tracks = part(self._tracks, pyramid)
-        new = self._find(pyramid, changed, step, time)
+        new = self._find(pyramid, changed, time)
         if self._motion.cut_now:
             for track in new[:LOOKS_OF_A_CUT]:
                 self._look(track, pyramid, step, time)
@@ -283,20 +285,33 @@ class Tracker:
                 kept.append(track)
         return sorted(kept, key=lambda track: track.id)
 
-    def _find(self, pyramid: Pyramid, changed: Gray, step: float, time: float) -> list[Track]:
+    def _find(self, pyramid: Pyramid, changed: Gray, time: float) -> list[Track]:
         """Search for new faces; return the places where there may be one, the likeliest first."""
         if not self._free():
             return []
-        known = [track.place for track in self._tracks if track.firm or not track.id]
-        # A new scene is searched faster than what happens in it.
-        # The second time with the other cascade.
-        whole = self._motion.settling
-        budget = CUT_WINDOWS if whole else WINDOWS_S * min(step, 0.1) * self.effort
+        known = [track.place for track in self._tracks if track.firm and track.id]
+        doubtful = [track for track in self._tracks if not track.id]
+        effort = max(self.effort, LEAST_EFFORT)
         new = []
-        for x, y, side in self._search.step(pyramid, changed, known, time, budget, whole):
-            place, odds = self._network.climb(pyramid, (x, y, side))
+        found = self._search.step(
+            pyramid, changed, known, time, effort, self._motion.cut_now, bool(doubtful)
+        )
+        if found is None:
+            return []
+        unseen = list(doubtful)
+        for place, scanned in found:
+            before = max(doubtful, key=lambda track: overlap(track.place, place), default=None)
+            if before and overlap(before.place, place) > AGAIN:
+                if before in unseen:
+                    before.scan(scanned)
+                    unseen.remove(before)
+                continue
+            better, odds = self._network.climb(pyramid, place)
             if odds >= NO:
-                new.append(Track(*place, patch(pyramid, *place)))
+                new.append(Track(*better, patch(pyramid, *better)))
+                new[-1].scan(scanned)
+        for track in unseen:
+            track.scan(UNSEEN)
         self._tracks += new
         return new
 

@@ -33,6 +33,12 @@ HELD_OUT = 10  # every tenth picture is kept for the measurement
 FIRST, LAST = 3, 6  # epochs of the first network, which only finds errors, and of the last
 MEASURED = 8  # a frame is measured on for so many that are learnt from
 MULTIPLICATIONS = 0.8  # millions, for the card
+PicturesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pictures", metavar="FOLDER", help="Pictures without faces: most scenes, if given."
+    ),
+]
 # What is refused: shares of the faces that it does not see, and of the places it takes for faces.
 MOST_MISSED, MOST_MISTAKEN = 0.1, 0.02
 
@@ -40,10 +46,7 @@ MOST_MISSED, MOST_MISTAKEN = 0.1, 0.02
 def faceness(
     data: DataArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .tflite; a card beside it.")],
-    pictures: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Pictures without faces: most scenes, if given."),
-    ] = None,
+    pictures: PicturesOption = None,
     frames: Annotated[
         int, typer.Option(metavar="N", min=12, help="Made frames to learn from.")
     ] = 3600,
@@ -56,7 +59,7 @@ def faceness(
     half an hour on two cores.
     """
     check_writable(out)
-    scenery = _read(pictures) if pictures else []
+    scenery = read_pictures(pictures) if pictures else []
     faces = training_faces(data)
     order = np.random.default_rng([seed, 5]).permutation(len(faces))
     held, learnt = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
@@ -97,7 +100,7 @@ def faceness(
     typer.echo(f"wrote {out} and {out.with_suffix('.md')}")
 
 
-def _read(folder: Path) -> list[npt.NDArray[np.uint8]]:
+def read_pictures(folder: Path) -> list[npt.NDArray[np.uint8]]:
     """Return all pictures of a folder in gray; raises UserError where there is none."""
     found = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(folder.glob("*.*"))]
     read = [np.asarray(picture, np.uint8) for picture in found if picture is not None]

@@ -47,7 +47,7 @@ def robustness(
 ) -> None:
     """Measure the accuracy on faces that are blurred, noisy, dark, compressed, small or turned.
 
-    And on squares cut as a detector really cuts them: its boxes on faces in made scenes give the
+    And on squares cut as a detector cuts them: a cascade's boxes on faces in made scenes give the
     shifts and sizes. Outside of a picture its border is repeated, which a camera's picture need
     not do; so what is lost there is lost at most.
     """
@@ -57,8 +57,9 @@ def robustness(
     faces, truths = chosen_faces(data, votes, split, limit, seed)
     places = []
     some = faces[:: max(1, len(faces) // boxes)][:boxes] if boxes else faces[:0]
+    cascade = HaarDetector(scale=1.1, neighbours=4, smallest=0.04, longest_side=800)
     with tqdm(total=len(some), desc="boxes", disable=None, leave=False) as bar:
-        for result in find(some, seed, HaarDetector.for_photos(), bar.update):
+        for result in find(some, seed, cascade, bar.update):
             places += offsets(result)
     asked = conditions(with_margin(places, loaded.metadata))
     bar = tqdm(asked, desc="conditions", disable=None, leave=False)

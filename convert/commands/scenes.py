@@ -25,6 +25,7 @@ from edge.commands.table import table
 from edge.detect import HaarDetector
 from edge.errors import UserError
 from edge.modelfile import load_model
+from edge.photo import PhotoDetector
 
 
 def scenes(
@@ -44,7 +45,7 @@ def scenes(
         str,
         typer.Option(
             metavar="photos|video",
-            help="The search of mien image (thorough), or that of a whole frame of video (fast).",
+            help="The search of mien image (thorough), or a cascade's of a whole frame (fast).",
         ),
     ] = "photos",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Faces, at most.")] = 1500,
@@ -57,8 +58,7 @@ def scenes(
     """Measure from scene to reading: faces of 48 to 240 px in scenes of 640x480 px.
 
     A face that the detector misses counts as an error, and is told apart. Beside it stands the
-    accuracy on the pictures themselves. FER-2013's pictures cut foreheads and chins off, so a
-    cascade finds fewer of them than of real faces.
+    accuracy on the pictures themselves.
     """
     if detector not in ("photos", "video"):
         raise UserError(f"--detector {detector} is not known; it takes photos or video.")
@@ -68,7 +68,7 @@ def scenes(
     classifier = Classifier(loaded)
     where = split or ("train" if choose_margin else "validation")
     faces, truths = chosen_faces(data, votes, where, limit, seed)
-    search = HaarDetector.for_photos() if detector == "photos" else HaarDetector()
+    search = PhotoDetector() if detector == "photos" else HaarDetector()
     margins = MARGINS if choose_margin else (loaded.metadata.crop.margin,)
     with tqdm(total=len(faces), unit="face", disable=None, leave=False) as bar:
         answers = run(faces, classifier, search, margins, seed, bar.update)

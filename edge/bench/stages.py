@@ -15,7 +15,10 @@ from edge.crop import face_input
 from edge.detect import HaarDetector
 from edge.draw import annotate
 from edge.faces import Face
+from edge.pyramid import Pyramid
 from edge.reading import read
+from edge.scan import Scan
+from edge.search import LEAST
 from edge.tracks import Tracker
 
 WIDTH, HEIGHT = 640, 480  # px
@@ -60,9 +63,12 @@ def stages(classifier: Classifier) -> list[Stage]:
     reading = read(logits, metadata)
     bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     picture = np.asarray(bgr, np.uint8)
-    detector = HaarDetector()
+    detector, scan = HaarDetector(), Scan()
     return [
         Stage("search frame", "Haar in the whole frame", lambda: detector.detect(gray)),
+        Stage(
+            "scan frame", "the network's search of it", lambda: scan.places(Pyramid(gray), LEAST)
+        ),
         Stage("follow", "one moving face, the search for others", _follow(scene)),
         Stage("crop", "face cut out and resized", lambda: face_input(gray, box, metadata)),
         Stage("classify", "one face through the network", lambda: classifier.logits(faces)),

@@ -16,12 +16,12 @@ import typer
 from edge.classifier import Classifier
 from edge.commands.progress import progress
 from edge.commands.table import table
-from edge.detect import HaarDetector
 from edge.draw import annotate_photo
 from edge.errors import UserError
 from edge.modelfile import Metadata, load_model
 from edge.outputs.beside import part_of, put
 from edge.outputs.jsonl import record
+from edge.photo import PhotoDetector
 from edge.picture import Picture, read_picture
 from edge.pipeline import FrameResult, Pipeline
 from edge.sources.frame import Frame
@@ -72,7 +72,7 @@ def image(
     A picture that cannot be read is reported and left out; the exit code is then 2.
     """
     loaded = load_model(model)
-    pipeline = Pipeline(HaarDetector.for_photos(), Classifier(loaded, threads), loaded.metadata)
+    pipeline = Pipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
     names = AnnotatedNames(annotate, files) if annotate is not None else None
     done: list[Read] = []
     errors: list[tuple[Path, str]] = []

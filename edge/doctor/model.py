@@ -47,12 +47,12 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
     """Return box and probabilities of the largest face in a picture of the demo's."""
     from edge.crop import face_input
-    from edge.detect import HaarDetector
+    from edge.photo import PhotoDetector
     from edge.picture import read_picture
     from edge.reading import softmax
 
     gray = read_picture(DEMO / picture).gray
-    boxes = HaarDetector.for_photos().detect(gray)
+    boxes = PhotoDetector().detect(gray)
     if not boxes:
         return {"picture": picture, "box": None, "probabilities": {}}
     metadata = classifier.metadata

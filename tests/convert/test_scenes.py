@@ -17,8 +17,8 @@ from convert.pasted import find, offsets, scenes
 from convert.scenes import HEIGHT, LARGEST, SMALLEST, WIDTH
 from edge.classifier import Classifier
 from edge.crop import Box
-from edge.detect import HaarDetector
 from edge.modelfile import Model
+from edge.photo import PhotoDetector
 
 PORTRAIT = Path(__file__).parents[2] / "edge" / "demo" / "portraits" / "hopper.jpg"
 Run = Callable[..., tuple[int, str, str]]
@@ -99,11 +99,11 @@ def test_offsets_are_those_of_the_boxes(bands: np.ndarray) -> None:
 
 def test_the_detector_finds_a_real_face_in_a_scene() -> None:
     gray = np.asarray(Image.open(PORTRAIT).convert("L"))
-    (box, *_) = HaarDetector.for_photos().detect(gray)
+    (box, *_) = PhotoDetector().detect(gray)
     x, y, w, h = box
     face = cv2.resize(gray[y : y + h, x : x + w], (48, 48), interpolation=cv2.INTER_AREA)
     pictures = np.stack([face] * 12)
-    found = list(find(pictures, 2, HaarDetector.for_photos()))
+    found = list(find(pictures, 2, PhotoDetector()))
     hits = [box for one in found for box in one.boxes if box is not None]
     assert len(hits) >= 9
     table = np.array([row for one in found for row in offsets(one)])

@@ -9,8 +9,9 @@ from made import PORTRAITS
 
 from edge import detect
 from edge.crop import Box
-from edge.detect import HaarDetector, _without_nested
+from edge.detect import HaarDetector, without_nested
 from edge.errors import UserError
+from edge.photo import PhotoDetector
 from edge.picture import read_picture
 
 # The middle of each face, px, and about its width, as a person sees them.
@@ -20,7 +21,7 @@ FACES = {
     "both": [(170, 235, 148), (471, 198, 100)],
     "noface": [],
 }
-EITHER = pytest.mark.parametrize("make", [HaarDetector, HaarDetector.for_photos])
+EITHER = pytest.mark.parametrize("make", [HaarDetector, PhotoDetector])
 
 
 def gray(name: str) -> np.ndarray:
@@ -79,7 +80,7 @@ def test_the_largest_face_comes_first() -> None:
 
 def test_a_box_inside_another_is_dropped() -> None:
     whole, inside, beside = (10, 10, 100, 100), (30, 50, 40, 40), (100, 10, 50, 50)
-    assert _without_nested([inside, beside, whole]) == [whole, beside]
+    assert without_nested([inside, beside, whole]) == [whole, beside]
 
 
 def test_without_cascades_the_sentence_says_what_to_install(

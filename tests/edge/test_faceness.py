@@ -89,7 +89,5 @@ def test_every_view_is_given_one_mean_and_contrast() -> None:
 
 def test_an_installation_without_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faceness, "NAME", "none.tflite")
-    faceness._content.cache_clear()
     with pytest.raises(UserError, match=r"none\.tflite is missing .*install Mien anew"):
         Faceness()
-    faceness._content.cache_clear()

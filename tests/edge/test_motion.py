@@ -60,10 +60,10 @@ def test_a_cut_is_noticed_and_remembered_for_three_frames() -> None:
     states = []
     for _ in range(4):
         motion.update(other)
-        states.append((motion.cut_now, motion.settling, motion.cut))
+        states.append((motion.cut_now, motion.cut))
     assert states == [
-        (True, True, True),
-        (False, True, True),
-        (False, False, True),
-        (False, False, False),
+        (True, True),
+        (False, True),
+        (False, True),
+        (False, False),
     ]

@@ -1,9 +1,6 @@
-"""The search for new faces: what is due, where, and how much of it."""
+"""The search for new faces: when it is due, and what of its places is new."""
 
 from __future__ import annotations
-
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,23 +8,22 @@ from film import actor, film
 
 from edge.bench.scenes import Scene
 from edge.pyramid import Gray, Pyramid
-from edge.search import REFRESH_S, WINDOW, Search, slices
-
-ALL = 1e6  # windows: more than a whole frame has
+from edge.scan import Scan
+from edge.search import REFRESH_S, SCAN_S, Search
 
 
 @pytest.fixture
-def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The px searched, one entry for each call of a cascade."""
-    areas: list[int] = []
-    run = Search._run
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[Pyramid]:
+    """What was searched, one entry for each time."""
+    seen: list[Pyramid] = []
+    places = Scan.places
 
-    def counted(self: Search, picture: Gray, *rest: Any) -> Any:
-        areas.append(picture.size)
-        return run(self, picture, *rest)
+    def counted(self: Scan, pyramid: Pyramid, least: float) -> list:
+        seen.append(pyramid)
+        return places(self, pyramid, least)
 
-    monkeypatch.setattr(Search, "_run", counted)
-    return areas
+    monkeypatch.setattr(Scan, "places", counted)
+    return seen
 
 
 def changes(pyramid: Pyramid, *boxes: tuple[int, int, int, int]) -> Gray:
@@ -39,64 +35,84 @@ def changes(pyramid: Pyramid, *boxes: tuple[int, int, int, int]) -> Gray:
     return changed
 
 
-def test_the_slices_hold_every_size_from_the_smallest_face_to_the_whole_height() -> None:
-    pyramid = Pyramid(np.zeros((480, 640), np.uint8))
-    sizes = sorted({size << one.level for one in slices(pyramid) for size in one.sizes})
-    assert sizes[0] == 2 * WINDOW
-    assert sizes[-1] > 0.9 * 480
-    assert all(b / a < 1.16 for a, b in pairwise(sizes))
+EVERYWHERE = (0, 0, 640, 480)
 
 
-def test_the_first_search_of_a_frame_finds_its_faces() -> None:
+@pytest.fixture
+def pyramid() -> Pyramid:
+    """A frame with one face of 110 px at (200, 240)."""
+    return Pyramid(next(film([actor(0, (200, 240))], 1)).gray)
+
+
+def test_the_first_search_finds_the_frames_faces() -> None:
     scene = Scene(2, 640, 480)
     pyramid = Pyramid(scene.frame(0).gray)
-    everything = np.full(pyramid.levels[-1].shape, 255, np.uint8)
-    found = Search().step(pyramid, everything, [], 0.0, ALL, True)
+    found = Search().step(pyramid, changes(pyramid, EVERYWHERE), [], 0.0)
     for x, y, side, _ in scene.boxes(0):
         assert any(
             abs(px - x - side / 2) < side / 4 and abs(py - y - side / 2) < side / 4
-            for px, py, _ in found
+            for (px, py, _), _ in found
         )
 
 
-def test_nothing_is_searched_twice_where_nothing_changes(searched: list[int]) -> None:
-    pyramid = Pyramid(next(film([actor(0, (300, 240))], 1)).gray)
+def test_where_nothing_changes_it_waits_for_the_refresh(
+    scans: list[Pyramid], pyramid: Pyramid
+) -> None:
     search = Search()
-    search.step(pyramid, changes(pyramid, (0, 0, 640, 480)), [], 0.0, ALL, True)
-    once = len(searched)
-    assert once > 0
-    search.step(pyramid, changes(pyramid), [], 0.5, ALL)
-    assert len(searched) == once
-    search.step(pyramid, changes(pyramid), [], REFRESH_S + 0.1, ALL)
-    assert len(searched) > once
+    search.step(pyramid, changes(pyramid, EVERYWHERE), [], 0.0)
+    search.step(pyramid, changes(pyramid), [], 0.5)
+    assert len(scans) == 1
+    search.step(pyramid, changes(pyramid), [], REFRESH_S + 0.1)
+    assert len(scans) == 2
+
+
+def test_what_changes_is_searched_when_its_time_has_come_less_often_with_less_effort(
+    scans: list[Pyramid], pyramid: Pyramid
+) -> None:
+    counts = []
+    for effort in (1.0, 0.5):
+        search = Search()
+        scans.clear()
+        for frame in range(30):
+            changed = changes(pyramid, EVERYWHERE)
+            search.step(pyramid, changed, [], frame / 30, effort)
+        counts.append(len(scans))
+    assert counts == [round(1 / SCAN_S), round(0.5 / SCAN_S)]
+    late = Search()
+    late.step(pyramid, changes(pyramid), [], 0.0)
+    scans.clear()
+    late.step(pyramid, changes(pyramid, EVERYWHERE), [], 0.03)
+    assert not scans
+    late.step(pyramid, changes(pyramid), [], 0.11)  # it has not forgotten
+    assert scans
+
+
+def test_a_new_scene_is_searched_at_once(scans: list[Pyramid], pyramid: Pyramid) -> None:
+    search = Search()
+    search.step(pyramid, changes(pyramid, EVERYWHERE), [], 0.0)
+    search.step(pyramid, changes(pyramid, EVERYWHERE), [], 0.03, whole=True)
+    assert len(scans) == 2
 
 
 def test_what_a_known_face_moves_is_left_out_but_not_what_happens_beside_it(
-    searched: list[int],
+    scans: list[Pyramid], pyramid: Pyramid
 ) -> None:
-    pyramid = Pyramid(next(film([actor(0, (200, 240))], 1)).gray)
     search = Search()
-    search.step(pyramid, changes(pyramid, (0, 0, 640, 480)), [], 0.0, ALL, True)
-    searched.clear()
+    search.step(pyramid, changes(pyramid, EVERYWHERE), [], 0.0)
+    scans.clear()
     known = [(200.0, 240.0, 110.0)]
     around = changes(pyramid, (110, 160, 180, 190))
-    search.step(pyramid, around, known, 0.5, ALL)
-    assert not searched
-    search.step(pyramid, around | changes(pyramid, (480, 200, 80, 80)), known, 1.0, ALL)
-    assert searched
-    assert max(searched) < 0.8 * 240 * 320
+    search.step(pyramid, around, known, 0.5)
+    assert not scans
+    search.step(pyramid, around | changes(pyramid, (480, 200, 80, 80)), known, 1.0)
+    assert scans
 
 
-def test_a_budget_spreads_the_work_over_frames(searched: list[int]) -> None:
-    pyramid = Pyramid(next(film([], 1)).gray)
-    search = Search()
-    everything = changes(pyramid, (0, 0, 640, 480))
-    search.step(pyramid, everything, [], 0.0, 5000.0)
-    first = sum(searched)
-    search.step(pyramid, changes(pyramid), [], 0.03, 5000.0)
-    second = sum(searched) - first
-    whole = Search()
-    searched.clear()
-    whole.step(pyramid, everything, [], 0.0, ALL)
-    assert 0 < first < 0.6 * sum(searched)
-    assert second > 0
+def test_a_known_face_is_no_new_place(pyramid: Pyramid) -> None:
+    everything = changes(pyramid, EVERYWHERE)
+    here = [place for place, odds in Search().step(pyramid, everything, [], 0.0) if odds > 0]
+    assert len(here) == 1
+    assert all(
+        abs(x - 200) + abs(y - 240) > 30
+        for (x, y, _), _ in Search().step(pyramid, everything, here, 0.0)
+    )

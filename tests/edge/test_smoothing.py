@@ -38,7 +38,9 @@ def test_after_the_time_constant_the_new_counts_63_percent_at_any_rate(fps: int)
     for frame in range(1, round(0.4 * fps) + 1):
         shown = smoother.add(SAD, frame / fps)
     share = 1 - np.exp(-1)
-    expected = softmax((1 - share) * HAPPY + share * SAD)
+    # float64 whichever way NumPy promotes.
+    happy, sad = HAPPY.astype(np.float64), SAD.astype(np.float64)
+    expected = softmax((1 - share) * happy + share * sad)
     assert shown.probabilities["sad"] == pytest.approx(expected[5], abs=1e-9)
 
 

@@ -18,8 +18,21 @@ from edge.faceness import Faceness
 from edge.look import Looker
 from edge.picture import read_picture
 from edge.pyramid import Pyramid
-from edge.search import Search
-from edge.tracked import BELIEVED, CERTAIN, CERTAIN_LOOKS, CLEARLY, NO, YES, Track
+from edge.scan import Scan
+from edge.tracked import (
+    BELIEVED,
+    CERTAIN,
+    CERTAIN_LOOKS,
+    CLEARLY,
+    LOOKS,
+    NEEDED,
+    NO,
+    SCANNED,
+    SCANNED_CLEARLY,
+    SCANS,
+    UNSEEN,
+    Track,
+)
 from edge.tracks import Tracker
 
 DEMO = Path(edge.__file__).parent / "demo"
@@ -176,44 +189,47 @@ def test_the_size_may_change_on_the_way() -> None:
 
 
 def test_less_effort_is_less_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    counts = {"looks": 0, "windows": 0.0}
-    hits, step = Looker.hits, Search.step
+    counts = {"looks": 0, "scans": 0}
+    hits, places = Looker.hits, Scan.places
 
     def looking(*arguments: Any, **options: Any) -> Any:
         counts["looks"] += 1
         return hits(*arguments, **options)
 
-    def searching(self: Search, *arguments: Any) -> Any:
-        counts["windows"] += arguments[4]
-        return step(self, *arguments)
+    def scanning(*arguments: Any) -> Any:
+        counts["scans"] += 1
+        return places(*arguments)
 
     monkeypatch.setattr(Looker, "hits", looking)
-    monkeypatch.setattr(Search, "step", searching)
+    monkeypatch.setattr(Scan, "places", scanning)
     work = []
     for effort in (1.0, 0.25, 0.0):
         tracker = Tracker()
         tracker.effort = effort
-        scene = Scene(2, 640, 480)
-        for index in range(45):
-            if index == 20:
-                counts.update(looks=0, windows=0.0)
-            tracks = tracker.update(scene.frame(index).gray, index / 30)
+        panned = film([actor(0, (200, 240)), actor(1, (440, 240))], 75, pan=12.0)
+        for index, frame in enumerate(panned):
+            if index == 45:  # both are well known by then
+                counts.update(looks=0, scans=0)
+            tracks = tracker.update(frame.gray, index / 30)
         assert len(tracks) == 2
         work.append(dict(counts))
     assert work[1]["looks"] < 0.6 * work[0]["looks"]
-    assert work[1]["windows"] < 0.3 * work[0]["windows"]
-    assert work[2]["windows"] == 0
+    assert work[0]["scans"] > 6
+    assert work[1]["scans"] <= 0.3 * work[0]["scans"]
+    assert work[2]["scans"] <= 1
 
 
-def place(faceness: float = CLEARLY) -> Track:
-    """A new place of which the network has said so much."""
+def place(faceness: float = CLEARLY, scans: tuple[float, ...] = (SCANNED,) * SCANS) -> Track:
+    """A new place of which the two networks have said so much."""
     track = Track(50, 50, 40, np.zeros((16, 16), np.uint8))
+    for odds in scans:
+        track.scan(odds)
     track.judge(faceness)
     return track
 
 
 def test_two_cascades_make_up_for_one_that_is_blind_to_a_face() -> None:
-    new = place(YES)
+    new = place(NEEDED)
     assert not new.convincing
     for cascade, windows in ((0, 0), (1, 9), (2, 9)):
         new.tell(windows, False, cascade)
@@ -222,8 +238,31 @@ def test_two_cascades_make_up_for_one_that_is_blind_to_a_face() -> None:
     assert new.convincing
 
 
-def test_what_all_cascades_see_and_the_network_does_not_is_no_face() -> None:
-    new = place(YES - 0.1)
+def test_what_the_search_is_sure_of_needs_no_cascade() -> None:
+    assert place(NEEDED, (SCANNED_CLEARLY,)).convincing
+    assert not place(NEEDED - 0.1, (SCANNED_CLEARLY,)).convincing
+    assert not place(NEEDED, (SCANNED_CLEARLY - 0.1,)).convincing
+
+
+def test_a_doubtful_place_is_given_up_when_it_was_looked_at_and_scanned_enough() -> None:
+    """However many frames lie between two scans."""
+    new = place(NEEDED, (SCANNED,) * (SCANS - 1))
+    new.looks = 4 * LOOKS
+    assert not new.refuted
+    new.scan(SCANNED)
+    assert new.refuted
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        place(NEEDED - 0.1),
+        place(CERTAIN, (SCANNED,) * (SCANS - 1)),
+        place(CERTAIN, (*(SCANNED,) * (SCANS - 1), SCANNED - 0.1)),
+        place(CERTAIN, (SCANNED_CLEARLY - 0.1, SCANNED, UNSEEN)),
+    ],
+)
+def test_what_all_cascades_see_and_one_of_the_networks_does_not_is_no_face(new: Track) -> None:
     for _ in range(3):
         for cascade in range(3):
             new.tell(20, False, cascade)
@@ -243,7 +282,7 @@ def test_of_what_the_network_is_certain_looks_enough_need_no_cascade() -> None:
 
 
 def test_what_only_the_least_sure_cascade_sees_is_no_face() -> None:
-    new = place(YES)
+    new = place(NEEDED)
     for _ in range(2):
         for cascade, windows in ((0, 0), (1, 0), (2, 6)):
             new.tell(windows, False, cascade)
