@@ -51,8 +51,8 @@ def former(new: Track, lost: Iterable[Track], pyramid: Pyramid, time: float) -> 
 def _whole(face: Track, pyramid: Pyramid) -> bool:
     """Whether a face is inside the frame, but for a little of its box."""
     reach = (0.5 - BEYOND) * face.side
-    across = reach <= face.x <= pyramid.width - reach
-    return across and reach <= face.y <= pyramid.height - reach
+    right, bottom = pyramid.width - reach, pyramid.height - reach
+    return bool(reach <= face.x <= right and reach <= face.y <= bottom)
 
 
 def may_be(lost: Track, new: Track, pyramid: Pyramid, time: float) -> bool:
