@@ -13,6 +13,9 @@ from edge.tracked import Track
 
 WITHIN = 0.35  # sides off its middle in which a larger face would hide a smaller one
 ONE = 0.45  # intersection over union from which two tracks are on one face
+# Share of the smaller that lies in the larger, and up to which ratio of sides it is a part of it:
+# of two people one would hide the other.
+INSIDE, PART = 0.6, 1.7
 DOUBLED = 5  # frames after which one of them is forgotten
 BESIDE = 0.02  # from which one may hide a part of the other
 LOST_S = 3.0  # s after which a face that is not found again is forgotten
@@ -142,8 +145,12 @@ def beside(track: Track, tracks: Iterable[Track]) -> bool:
 
 
 def on_one(a: Track, b: Track) -> bool:
-    """Whether two tracks are on one face."""
-    return overlap(a.place, b.place) > ONE
+    """Whether two tracks are on one face: much the same, or one a part of the other."""
+    common = overlap(a.place, b.place)
+    areas = a.side**2 + b.side**2
+    smaller, larger = sorted((a.side, b.side))
+    inside = common / (1 + common) * areas / smaller**2  # share of the smaller
+    return bool(common > ONE or (inside > INSIDE and larger < PART * smaller))
 
 
 def within(a: Track, b: Track, middle: float = CENTRAL) -> bool:

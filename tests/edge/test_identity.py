@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from film import actor, film
 
-from edge.identity import HERE, SAME, former, is_back, own_likeness, part
+from edge.boxes import Place
+from edge.identity import HERE, SAME, former, is_back, on_one, own_likeness, part
 from edge.look import PORTRAIT, portrait, resemblance
 from edge.pyramid import Pyramid
-from edge.search import Place, Search
+from edge.search import Search
 from edge.tracked import NAMED, NAMED_AT_ONCE, SHOWN, Track
 
 HOPPER, COLLINS = (180.0, 240.0), (460.0, 240.0)
@@ -58,6 +59,21 @@ def test_of_two_tracks_on_one_face_the_other_person_gives_way_and_keeps_the_id(
     assert hidden.seen == 0.9
     assert (hidden.x, hidden.y) == first[:2]
     assert front.firm
+
+
+@pytest.mark.parametrize(
+    ("place", "one"),
+    [
+        ((110.0, 100.0, 100.0), True),
+        ((110.0, 118.0, 70.0), True),  # a part of it
+        ((150.0, 100.0, 70.0), False),  # in front of its edge
+        ((100.0, 100.0, 50.0), False),  # somebody far away, or a child held in front
+    ],
+)
+def test_a_large_part_of_a_face_is_that_face(place: Place, one: bool) -> None:
+    face, other = (Track(*at, np.zeros((16, 16), np.uint8)) for at in ((100, 100, 100), place))
+    assert on_one(face, other) is one
+    assert on_one(other, face) is one
 
 
 def test_two_tracks_of_one_person_become_one(both: tuple[Pyramid, Place, Place]) -> None:
