@@ -51,6 +51,24 @@ def test_the_clips_two_people_are_followed_in_every_frame_under_two_ids() -> Non
     assert tracker.ids == {1, 2}
 
 
+@pytest.mark.parametrize("seed", [2, 7, 12])
+def test_moved_in_another_light_and_in_noise_they_are_two_still(seed: int) -> None:
+    """A badge on the suit and a cap's emblem have all that a cascade takes for a face."""
+    rng = np.random.default_rng(seed)
+    right, down = rng.uniform(-12, 12, 2)
+    gain, zoom, noise = rng.uniform(0.7, 1.25), rng.uniform(0.9, 1.15), rng.uniform(0, 6)
+    matrix = np.array([[zoom, 0, right], [0, zoom, down]])
+    capture = cv2.VideoCapture(str(DEMO / "clip.mp4"))
+    tracker = Tracker()
+    for index in range(60):
+        gray = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2GRAY)
+        moved = cv2.warpAffine(gray, matrix, gray.shape[::-1], borderMode=cv2.BORDER_REFLECT_101)
+        seen = moved * gain + noise * rng.standard_normal(gray.shape)
+        tracks = tracker.update(np.clip(seen, 0, 255).astype(np.uint8), index / 30)
+        assert index < 10 or len(tracks) == 2
+    assert tracker.ids == {1, 2}
+
+
 @pytest.mark.parametrize(("faces", "size"), [(1, (320, 240)), (5, (640, 480)), (10, (1280, 720))])
 def test_the_benchs_faces_are_all_found_and_nothing_else(faces: int, size: tuple[int, int]) -> None:
     scene = Scene(faces, *size)
