@@ -74,13 +74,17 @@ def test_frames_are_the_same_again_and_their_faces_are_in_them() -> None:
 
 
 def test_it_learns_and_finds_them_in_int8() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
     learnt, others = squares(160, 0), squares(30, 1)
     network = build()
-    train(network, learnt, 12, 0, "squares")
-    found = measure(quantised(network, learnt), others, (-2.0, 1e3))
+    # With 12 epochs the seed decided whether it had learnt them; with 20 four seeds find them all.
+    train(network, learnt, 20, 0, "squares")
+    found = measure(quantised(network, learnt[:40]), others, (0.0, 1e3))
     assert (found.frames, found.faces) == (30, 30)
-    assert found.found[-2.0] > 0.8
-    assert found.false[-2.0] < 1
+    assert found.found[0.0] > 0.8
+    assert found.false[0.0] < 1
     assert (found.found[1e3], found.false[1e3]) == (0.0, 0.0)
 
 
