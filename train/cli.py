@@ -7,10 +7,12 @@ import sys
 import typer
 
 from train.commands.audit import audit
+from train.commands.average import average
 from train.commands.evaluate import evaluate
 from train.commands.fit import fit
 from train.commands.report import report
 from train.commands.subset import subset
+from train.commands.unpack import unpack
 from train.commands.votes import votes
 from train.errors import UserError
 
@@ -27,6 +29,8 @@ app.command("subset")(subset)
 app.command("votes")(votes)
 app.command("evaluate")(evaluate)
 app.command("fit")(fit)
+app.command("unpack")(unpack)
+app.command("average")(average)
 app.command("report")(report)
 
 

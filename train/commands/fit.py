@@ -5,14 +5,13 @@ mien-train fit fer2013.zip --subset balanced --run runs/balanced
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from train.commands.typed import typed
 from train.errors import UserError
 from train.recipe import BALANCED, FULL
 
@@ -129,7 +128,7 @@ def fit(
 
     with distribution.run_folder(run, checkpoint.FILES) as folder:
         best = start(
-            folder, dataset, subset, weights, recipe, resume, voted, _command(), teacher or ()
+            folder, dataset, subset, weights, recipe, resume, voted, typed(), teacher or ()
         )
     if together and together.index:  # the first one tells
         return
@@ -138,10 +137,3 @@ def fit(
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
     )
     typer.echo(f"wrote {run / 'model.keras'}, {run / 'log.csv'} and {run / 'run.json'}")
-
-
-def _command() -> str:
-    """This command as it may be told to others: of paths elsewhere only the file's name."""
-    words = [word for word in sys.argv[1:] if word != "--resume"]
-    words = [Path(word).name if word.startswith(("/", "..")) else word for word in words]
-    return shlex.join(["mien-train", *words])
