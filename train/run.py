@@ -19,12 +19,15 @@ from train.errors import UserError
 from train.files import write
 from train.fit import Faces, fit
 from train.labels import LABELS
+from train.metrics import softmax
 from train.network import build
+from train.predict import load_model, logits
 from train.recipe import Recipe
 from train.teacher import load_teachers
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
+LABELLED = 2  # times that a labelled face is shown in an epoch for each that has no label
 
 
 def start(
@@ -37,12 +40,14 @@ def start(
     voted: np.ndarray | None = None,
     command: str | None = None,
     teachers: Sequence[Path] = (),
+    unlabelled: bool = False,
 ) -> dict:
     """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
     With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
-    ``teachers`` are model.keras files, see train.teacher. ``command`` is what a person types to do
-    it again, for the record.
+    ``teachers`` are model.keras files, see train.teacher. With ``unlabelled`` the other honest
+    training images are learnt from as well, by the teachers' opinion alone. ``command`` is what a
+    person types to do it again, for the record.
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
     one and ``resume`` is not asked for, or where images or weights do not fit.
     """
@@ -63,6 +68,7 @@ def start(
     record["labels"] = "fer2013" if voted is None else "votes"
     teach = load_teachers(teachers, recipe.size)
     record["teachers"] = [{"file": file.name, "sha256": _sha256(file)} for file in teachers]
+    record["unlabelled"] = unlabelled
     record["hosts"] = distribution.place()[1]
     distribution.require_same(
         {key: record[key] for key in ("manifest_sha256", "weights_sha256", "recipe", "labels")}
@@ -85,15 +91,12 @@ def start(
     write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
     keras.utils.set_random_seed(recipe.seed)
     train, validation = (faces(dataset, part, voted) for part in (indices, validating))
+    train = train.where(train.targets.any(axis=1))
+    if unlabelled:
+        others = np.setdiff1d(subset.full(dataset), indices)
+        train, teach = with_unlabelled(train, dataset.images[others], teachers), None
     decided = validation.labels >= 0
-    state = fit(
-        run,
-        network,
-        train.where(train.targets.any(axis=1)),
-        validation.where(decided),
-        recipe,
-        teach,
-    )
+    state = fit(run, network, train, validation.where(decided), recipe, teach)
     return dict(state["best"])
 
 
@@ -119,6 +122,22 @@ def faces(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> Fa
         return Faces(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
     chosen = voted[indices]
     return Faces(images, votes.majority(chosen), votes.distribution(chosen))
+
+
+def with_unlabelled(train: Faces, images: np.ndarray, teachers: Sequence[Path]) -> Faces:
+    """``train``, LABELLED times over, and images (uint8 [n, 48, 48]) by what teachers say of them.
+
+    Self-training (Xie et al., "Self-training with Noisy Student improves ImageNet classification",
+    2020): the teachers see the faces as they are, the pupil sees them changed.
+    """
+    opinions = [softmax(logits(load_model(path), images)) for path in teachers]
+    taught = Faces(images, np.full(len(images), -1), np.mean(opinions, axis=0, dtype="float32"))
+    return Faces(
+        *(
+            np.concatenate([getattr(part, name) for part in [train] * LABELLED + [taught]])
+            for name in ("images", "labels", "targets")
+        )
+    )
 
 
 def _record(
@@ -171,8 +190,8 @@ def _require_same(run: Path, record: dict) -> None:
         ) from error
     # A recipe written before one of its figures had a name was trained with that one's default.
     old["recipe"] = asdict(Recipe()) | dict(old.get("recipe") or {})
-    old.setdefault("teachers", [])
-    for key in ("manifest_sha256", "recipe", "labels", "teachers"):
+    old = {"teachers": [], "unlabelled": False} | old
+    for key in ("manifest_sha256", "recipe", "labels", "teachers", "unlabelled"):
         if old.get(key) != record[key]:
             name = key.removesuffix("_sha256").removesuffix("s")
             raise UserError(

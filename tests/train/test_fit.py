@@ -22,9 +22,10 @@ from train.dataset import Dataset, load
 from train.errors import UserError
 from train.fit import fit
 from train.labels import LABELS
-from train.predict import load_model
+from train.metrics import softmax
+from train.predict import load_model, logits
 from train.recipe import BALANCED
-from train.run import faces, start
+from train.run import LABELLED, faces, start, with_unlabelled
 from train.votes import VOTE_COLUMNS
 
 
@@ -178,6 +179,31 @@ def test_what_small_faces_taught_is_taken_over_and_resumed(data: Path, tmp_path:
     assert (state["stage"], state["epoch"]) == ("small", 3)
     fit(tmp_path, again := little(32), part, part, replace(recipe, epochs=1, rate=1e-9, ema=0.0))
     np.testing.assert_allclose(again.get_weights()[0], first.get_weights()[0], atol=1e-5)
+
+
+def test_what_has_no_label_is_taught_by_the_teachers(data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher.keras"
+    little(48).save(teacher)
+    dataset = load(data)
+    known = faces(dataset, np.flatnonzero(dataset.labels == 3)[:5], None)
+    others = dataset.images[dataset.labels == 5]
+    found = with_unlabelled(known, others, [teacher, teacher])
+    assert len(found.images) == LABELLED * 5 + len(others)
+    assert (found.labels[-len(others) :] == -1).all()
+    np.testing.assert_array_equal(found.images[-len(others) :], others)
+    told = softmax(logits(load_model(teacher), others))
+    np.testing.assert_allclose(found.targets[-len(others) :], told, atol=1e-6)
+    assert (found.targets[: LABELLED * 5].argmax(axis=1) == 3).all()
+    assert found.targets.dtype == np.float32
+
+
+def test_unlabelled_images_want_a_teacher(data: Path, tmp_path: Path) -> None:
+    refused = subprocess.run(
+        command(data, tmp_path / "run", "--unlabelled"), capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "--unlabelled needs a --teacher" in refused.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def fit(
     teacher_share: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Of the teachers in the targets.")
     ] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="Learn from training images outside the subset too, by the teachers' opinion.",
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
@@ -101,6 +108,8 @@ def fit(
             "--labels is fer2013, or votes together with --votes fer2013new.csv of FER+: "
             "give both or neither."
         )
+    if unlabelled and not teacher:
+        raise UserError("--unlabelled needs a --teacher, who says what those images show.")
     together = distribution.parse(hosts, host_index)
     dataset = load(data)  # before Keras, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
@@ -128,7 +137,16 @@ def fit(
 
     with distribution.run_folder(run, checkpoint.FILES) as folder:
         best = start(
-            folder, dataset, subset, weights, recipe, resume, voted, typed(), teacher or ()
+            folder,
+            dataset,
+            subset,
+            weights,
+            recipe,
+            resume,
+            voted,
+            typed(),
+            teacher or (),
+            unlabelled,
         )
     if together and together.index:  # the first one tells
         return
