@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from convert.scenes import Gray
+from convert.backdrop import Gray
 from convert.tally import Box
 from edge.detect import load_cascade
 from edge.errors import UserError

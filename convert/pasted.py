@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from convert.scenes import HEIGHT, LARGEST, MARGIN, NOISE, SMALLEST, WIDTH, background
+from convert.backdrop import HEIGHT, MARGIN, WIDTH, background
+from convert.cast import LARGEST, SMALLEST
+from convert.scenes import NOISE
 from edge.detect import Box, Detector
 
 BORDER = 0.25  # of the picture's side, on each side

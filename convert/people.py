@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from convert.scenes import Gray, Person
+from convert.backdrop import Gray
+from convert.cast import Person
 from edge.detect import load_cascade
 from train.dataset import load
 

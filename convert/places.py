@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from convert.scenes import HEIGHT, LARGEST, WIDTH, SceneFrame
+from convert.backdrop import HEIGHT, WIDTH
+from convert.cast import LARGEST
+from convert.scenes import SceneFrame
 from edge.boxes import Place, overlap
 from edge.detect import load_cascade
 from edge.faceness import SIZE, neighbours

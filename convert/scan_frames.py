@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from convert.backdrop import HEIGHT, WIDTH, Gray, background
+from convert.cast import Person
 from convert.people import Pictures, people
-from convert.scenes import HEIGHT, STILLS, WIDTH, Gray, Person, background, stills
+from convert.scenes import STILLS, stills
 from edge.scan import ACROSS, DOWN
 
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn

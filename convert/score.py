@@ -19,9 +19,11 @@ import numpy as np
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from convert.backdrop import HEIGHT, WIDTH
+from convert.cast import SHOT, Person
 from convert.full_haar import FullHaar
 from convert.people import people, training_faces
-from convert.scenes import FPS, HEIGHT, SHOT, WIDTH, Person, Truth, sequence
+from convert.scenes import FPS, Truth, sequence
 from convert.tally import Found, Tally, tally
 from edge.errors import UserError as EdgeError
 from edge.tracked import Track

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from convert.cast import Person
 from convert.places import Places, gather
-from convert.scenes import Person, SceneFrame, stills
+from convert.scenes import SceneFrame, stills
 from edge.faceness import SIZE
 
 PORTRAITS = Path(__file__).parents[2] / "edge" / "demo" / "portraits"

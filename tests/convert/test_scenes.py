@@ -12,9 +12,10 @@ import pytest
 from made import LABELS, band_face, write_faces
 from PIL import Image
 
+from convert.backdrop import HEIGHT, WIDTH
+from convert.cast import LARGEST, SMALLEST
 from convert.end_to_end import measure, run
 from convert.pasted import find, offsets, scenes
-from convert.scenes import HEIGHT, LARGEST, SMALLEST, WIDTH
 from edge.classifier import Classifier
 from edge.crop import Box
 from edge.modelfile import Model

@@ -8,7 +8,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from convert.scenes import Actor, Person, SceneFrame, Truth, render
+from convert.cast import Actor, Person
+from convert.scenes import SceneFrame, Truth, render
 from convert.tally import assign
 from edge.bench.scenes import PEOPLE, PORTRAITS
 from edge.picture import read_picture
