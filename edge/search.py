@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from edge.boxes import Place
+from edge.boxes import Place, overlap
 from edge.pyramid import Gray, Pyramid
 from edge.scan import Scan
 
@@ -19,6 +19,8 @@ OWN_ACROSS, OWN_UP, OWN_DOWN = 1.0, 0.95, 1.2
 # A place with a known face of less than 1 / BESIDE its side in its middle is that face with its
 # surroundings; with one elsewhere it is a face of which the other is a part, or beside the other.
 BESIDE, CENTRAL = 1.5, 0.2
+# Log odds and intersection over union from which a place is where a known face was seen.
+SEEN, SEEN_AT = 0.0, 0.25
 
 
 class Search:
@@ -40,7 +42,7 @@ class Search:
         whole: bool = False,
         doubt: bool = False,
     ) -> list[tuple[Place, float]] | None:
-        """Return new places and their log odds, the likeliest first; None where none was due.
+        """Return all places and their log odds, the likeliest first; None where none was due.
 
         `changed` is which cells of the thumbnail, uint8 [h, w], differ from before, `known` the
         faces that are followed, `time` the frame's (s); with less `effort` (0 to 1) searches are
@@ -54,11 +56,7 @@ class Search:
         if not (asked or whole or not 0 <= waited < REFRESH_S):
             return None
         self._due, self._time = False, time
-        return [
-            (place, odds)
-            for place, odds in self._scan.places(pyramid, LEAST)
-            if not any(_on(place, face) for face in known)
-        ]
+        return self._scan.places(pyramid, LEAST)
 
 
 def _beside(changed: Gray, known: Sequence[Place], pyramid: Pyramid) -> bool:
@@ -76,7 +74,13 @@ def _beside(changed: Gray, known: Sequence[Place], pyramid: Pyramid) -> bool:
     return bool(cv2.countNonZero(changed))
 
 
-def _on(place: Place, known: Place) -> bool:
+def same(known: Place, found: Sequence[tuple[Place, float]]) -> Place | None:
+    """Return where a search saw a known face, None where it did not."""
+    place, odds = max(found, key=lambda one: overlap(one[0], known), default=(known, SEEN - 1))
+    return place if odds >= SEEN and overlap(place, known) > SEEN_AT else None
+
+
+def on(place: Place, known: Place) -> bool:
     """Whether a place is on a known face; a much smaller one off its middle is in front of it."""
     reach = 0.5 * max(place[2], known[2])
     if place[2] >= BESIDE * known[2]:

@@ -27,7 +27,7 @@ from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, 
 from edge.motion import Motion
 from edge.newcomer import examine
 from edge.pyramid import Gray, Pyramid
-from edge.search import Search
+from edge.search import Search, on, same
 from edge.tracked import (
     ALIKE,
     CLEAR,
@@ -298,8 +298,15 @@ class Tracker:
         )
         if found is None:
             return []
+        for track in self._tracks:
+            place = same(track.place, found) if track.id and track.firm else None
+            if place and not beside(track, self._tracks):  # else it may be the other's
+                track.fit(place)
+                track.renew(patch(pyramid, *track.place))
         unseen = list(doubtful)
         for place, scanned in found:
+            if any(on(place, face) for face in known):
+                continue
             before = max(doubtful, key=lambda track: overlap(track.place, place), default=None)
             if before and overlap(before.place, place) > AGAIN:
                 if before in unseen:

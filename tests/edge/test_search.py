@@ -9,7 +9,7 @@ from film import actor, film
 from edge.bench.scenes import Scene
 from edge.pyramid import Gray, Pyramid
 from edge.scan import Scan
-from edge.search import REFRESH_S, SCAN_S, Search
+from edge.search import REFRESH_S, SCAN_S, SEEN, Search, on, same
 
 
 @pytest.fixture
@@ -109,10 +109,19 @@ def test_what_a_known_face_moves_is_left_out_but_not_what_happens_beside_it(
 
 
 def test_a_known_face_is_no_new_place(pyramid: Pyramid) -> None:
-    everything = changes(pyramid, EVERYWHERE)
-    here = [place for place, odds in Search().step(pyramid, everything, [], 0.0) if odds > 0]
+    found = Search().step(pyramid, changes(pyramid, EVERYWHERE), [], 0.0)
+    here = [place for place, odds in found if odds > 0]
     assert len(here) == 1
+    assert on(here[0], (200.0, 240.0, 110.0))
     assert all(
-        abs(x - 200) + abs(y - 240) > 30
-        for (x, y, _), _ in Search().step(pyramid, everything, here, 0.0)
+        abs(x - 200) + abs(y - 240) > 30 for (x, y, side), _ in found if not on((x, y, side), *here)
     )
+
+
+def test_a_search_tells_where_a_known_face_is_unless_it_sees_it_badly_or_elsewhere() -> None:
+    known = (200.0, 240.0, 110.0)
+    here, small, far = (205.0, 240.0, 100.0), (200.0, 240.0, 40.0), (290.0, 240.0, 110.0)
+    assert same(known, [(far, 4.0), (here, SEEN), (small, 3.0)]) == here
+    assert same(known, [(far, 4.0), (here, SEEN - 0.1), (small, 3.0)]) is None
+    assert same(known, [(far, 4.0), (small, 3.0)]) is None
+    assert same(known, []) is None

@@ -15,7 +15,7 @@ import edge
 from edge.bench.scenes import Scene
 from edge.boxes import iou
 from edge.faceness import Faceness
-from edge.look import Looker
+from edge.look import Looker, patch
 from edge.picture import read_picture
 from edge.pyramid import Pyramid
 from edge.scan import Scan
@@ -29,6 +29,7 @@ from edge.tracked import (
     NO,
     SCANNED,
     SCANNED_CLEARLY,
+    SCANNED_POORLY,
     SCANS,
     UNSEEN,
     Track,
@@ -289,6 +290,23 @@ def test_what_all_cascades_see_and_one_of_the_networks_does_not_is_no_face(new: 
     assert not new.convincing
 
 
+@pytest.mark.parametrize(("scanned", "enough"), [(-0.4, True), (-0.6, False)])
+def test_where_one_network_is_surer_on_average_less_of_the_other_will_do(
+    scanned: float, enough: bool
+) -> None:
+    new = place(CERTAIN + 0.9, (scanned,) * SCANS)
+    for more in (0.5, 0.1):
+        new.judge(CERTAIN + more)
+    assert new.convincing == enough
+
+
+def test_however_sure_one_network_is_the_other_has_a_say() -> None:
+    new = place(CERTAIN + 5.0, (SCANNED_POORLY - 0.1,) * SCANS)
+    for _ in range(CERTAIN_LOOKS):
+        new.judge(CERTAIN + 5.0)
+    assert not new.convincing
+
+
 def test_of_what_the_network_is_certain_looks_enough_need_no_cascade() -> None:
     new = place(CERTAIN)
     for _ in range(CERTAIN_LOOKS - 1):
@@ -353,3 +371,24 @@ def test_a_face_that_no_cascade_confirms_is_followed_if_the_network_is_certain(
     box = tracks[-1][0].place
     x, y, side, _ = frames[-1].truths[0].box
     assert iou((box[0] - box[2] / 2, box[1] - box[2] / 2, box[2], box[2]), (x, y, side, side)) > 0.5
+
+
+@pytest.mark.parametrize("times", [0.75, 1.35])
+def test_the_search_corrects_a_size_that_nobody_else_does(
+    monkeypatch: pytest.MonkeyPatch, times: float
+) -> None:
+    def unmoved(network: Faceness, pyramid: Pyramid, here: Any, *known: Any) -> Any:
+        return here, network.at(pyramid, *here)
+
+    frames = list(film([actor(0, (300, 220), (1.0, 0.0))], 60, pan=12.0))
+    tracker = Tracker()
+    for index, frame in enumerate(frames):
+        if index == 15:
+            monkeypatch.setattr(Looker, "hits", lambda *arguments: [])
+            monkeypatch.setattr(Faceness, "near", unmoved)
+            face = tracker._tracks[0]
+            face.side *= times
+            face.own = patch(Pyramid(frames[14].gray), *face.place)
+        tracks = tracker.update(frame.gray, index / FPS)
+    assert [track.id for track in tracks] == [1]
+    assert tracks[0].side == pytest.approx(frames[-1].truths[0].box[2], rel=0.15)
