@@ -373,22 +373,25 @@ def test_a_face_that_no_cascade_confirms_is_followed_if_the_network_is_certain(
     assert iou((box[0] - box[2] / 2, box[1] - box[2] / 2, box[2], box[2]), (x, y, side, side)) > 0.5
 
 
-@pytest.mark.parametrize("times", [0.75, 1.35])
-def test_the_search_corrects_a_size_that_nobody_else_does(
-    monkeypatch: pytest.MonkeyPatch, times: float
-) -> None:
-    def unmoved(network: Faceness, pyramid: Pyramid, here: Any, *known: Any) -> Any:
-        return here, network.at(pyramid, *here)
-
+def test_the_search_corrects_a_size_that_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = list(film([actor(0, (300, 220), (1.0, 0.0))], 60, pan=12.0))
     tracker = Tracker()
     for index, frame in enumerate(frames):
         if index == 15:
             monkeypatch.setattr(Looker, "hits", lambda *arguments: [])
-            monkeypatch.setattr(Faceness, "near", unmoved)
+            monkeypatch.setattr(Faceness, "near", lambda network, pyramid, at, *odds: (at, CLEARLY))
             face = tracker._tracks[0]
-            face.side *= times
+            face.side *= 1.35
             face.own = patch(Pyramid(frames[14].gray), *face.place)
         tracks = tracker.update(frame.gray, index / FPS)
     assert [track.id for track in tracks] == [1]
     assert tracks[0].side == pytest.approx(frames[-1].truths[0].box[2], rel=0.15)
+
+
+def test_who_is_known_is_no_new_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = Tracker()
+    for index, frame in enumerate(film([actor(0, (300, 220), (1.0, 0.0))], 60, pan=12.0)):
+        if index == 15:
+            monkeypatch.setattr("edge.tracks.examine", lambda *arguments: pytest.fail("examined"))
+        tracks = tracker.update(frame.gray, index / FPS)
+    assert [track.id for track in tracks] == [1]
