@@ -47,9 +47,9 @@ KNOWN = (
 )
 MISSED = -1.3
 CONFIRMED = 1.5  # makes good for the look of the cascade that saw nothing
-# Share of what the search's place is off by. At 4,564 places of known faces on six films the tracks'
-# sides were 5.5 % too large on average and the search's 5.4 % too small, off by more than 20 % in
-# 8.3 and 11.9 % of them; the mean of both is right on average, and off by as much in 4.8 %.
+# Share of what the search's place is off by. At 4,564 places of known faces on six films a track's
+# side was 5.5 % too large on average and the search's 5.4 % too small, off by more than 20 % in 8.3
+# and 11.9 % of them; the mean of both was right on average, and off by as much in 4.8 %.
 FIT = 0.3
 DRIFT = 0.3  # share of what the network's place is off by
 # What the network says of a place, log odds (edge/detector/faceness.md): of faces 1.5 % are under

@@ -146,8 +146,8 @@ def test_a_small_known_face_hides_a_larger_one_only_from_its_middle(
     pyramid, (x, y, side), _ = both
     changed = np.full(pyramid.levels[-1].shape, 255, np.uint8)
     small = (x + aside * side, y, 0.3 * side)
-    found = Search().step(pyramid, changed, [small], 0.0, whole=True)
-    places = [place for place, _ in found if not on(place, small)]
+    seen = Search().step(pyramid, changed, [small], 0.0, whole=True)
+    places = [place for place, _ in seen if not on(place, small)]
     assert (
         any(abs(a - x) + abs(b - y) < 0.2 * side and s > 0.7 * side for a, b, s in places) is found
     )
