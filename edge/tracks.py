@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from edge.boxes import overlap
 from edge.faceness import Faceness
+from edge.follow import HIDDEN_S, follow
 from edge.identity import (
-    BY_ITSELF,
     LOST_S,
     at_one,
     beside,
@@ -19,17 +19,15 @@ from edge.identity import (
     is_back,
     may_be,
     on_one,
-    own_likeness,
     part,
     within,
 )
-from edge.look import CONFIRM, FAR, FOLLOW, Looker, has_features, match, patch, portrait, surest
+from edge.look import CONFIRM, FOLLOW, Looker, has_features, patch, portrait, surest
 from edge.motion import Motion
 from edge.newcomer import examine
 from edge.pyramid import Gray, Pyramid
 from edge.search import Search, on, same
 from edge.tracked import (
-    ALIKE,
     CLEAR,
     CLEARLY,
     DOUBTED,
@@ -51,11 +49,9 @@ LOOKS_OF_A_CUT = 12  # in a new scene
 GROWS = 1.33  # times a known face's size from which a box is of the face with its surroundings
 OTHER_SIZES = (1.0, 0.6, 1.5)  # times a face's size, tried in turns where it is not seen any more
 WAIT = 8  # frames that a face which comes out from behind another is given to show who it is
-HIDDEN_S = 1.0  # s that a hidden face is looked for where its way leads
 LEAST_EFFORT = 0.05
 PAST_S = 10.0  # s for which it is known again when it comes back
 PAST = 16  # faces remembered so, at most
-HALT_S = 1.0  # s in which a face that is out of sight is thought to slow down
 AGAIN = 0.4  # intersection over union from which a place is one that is in doubt already
 PAUSE_S = 1.0  # s between two frames after which nothing can be said of what went on
 
@@ -96,7 +92,7 @@ class Tracker:
         pyramid = Pyramid(gray)
         changed = self._motion.update(pyramid.levels[-1])
         for track in self._tracks:
-            self._follow(track, pyramid, changed, step, time)
+            follow(track, pyramid, changed, self._network, step, time)
         if self._motion.cut_now:
             # Another scene, other people; but a light that is switched on changes no face.
             self._tracks = [track for track in self._tracks if track.id and track.alike]
@@ -123,45 +119,6 @@ class Tracker:
             step = 0.0
         self._time = time
         return step
-
-    def _follow(
-        self, track: Track, pyramid: Pyramid, changed: Gray, step: float, time: float
-    ) -> None:
-        """Move a track to where its own picture is, or on along its way."""
-        before = 1.0 if track.hit else track.likeness
-        track.hit, track.likeness = None, 0.0
-        track.still = False
-        track.before = track.x, track.y, track.seen
-        if track.id and time - track.seen > HIDDEN_S:
-            return
-        if track.id and time - track.seen <= step and not _moves(track, changed, pyramid):
-            track.across = track.down = 0.0
-            track.likeness = before
-            track.still = True
-            track.seen = time
-            return
-        track.x += track.across * step
-        track.y += track.down * step
-        track.before = track.x, track.y, track.seen
-        found = match(pyramid, track.own, *track.place)
-        track.likeness = found.likeness
-        if track.id and not track.alike:
-            found = match(pyramid, track.own, *track.place, FAR)
-            track.likeness = found.likeness
-        there = found.x, found.y, track.side
-        unsure = track.id > 0 and (not track.shown or (track.misses > 0 and track.likeness < ALIKE))
-        if unsure and track.alike and own_likeness(track, there, pyramid) < BY_ITSELF:
-            track.likeness = 0.0
-        if track.id and track.alike and (track.misses or track.likeness < ALIKE):
-            track.faceness = self._network.at(pyramid, *there)
-            if track.faceness < NO:
-                track.likeness = 0.0
-        if not track.alike:
-            track.across *= max(0.0, 1 - step / HALT_S)
-            track.down *= max(0.0, 1 - step / HALT_S)
-        else:
-            track.seen = time
-            track.move(found.x - track.x, found.y - track.y, 1.0, step)
 
     def _due(self, time: float) -> list[Track]:
         """Return the tracks that the cascade looks at in this frame.
@@ -321,12 +278,3 @@ class Tracker:
             track.scan(UNSEEN)
         self._tracks += new
         return new
-
-
-def _moves(track: Track, changed: Gray, pyramid: Pyramid) -> bool:
-    """Whether anything has changed in a face's box."""
-    cell = 1 << (len(pyramid.levels) - 1)
-    half = track.side / 2
-    left, right = max(0, int((track.x - half) / cell)), int((track.x + half) / cell) + 1
-    top, bottom = max(0, int((track.y - half) / cell)), int((track.y + half) / cell) + 1
-    return bool(changed[top:bottom, left:right].any())
