@@ -1,7 +1,7 @@
 """`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused.
 
 `mien-convert robustness` and `mien-convert scenes` measure a model file that it made;
-`mien-convert scan` and `mien-convert faceness` make the networks that propose and check faces.
+`mien-convert scan`, `faceness` and `judge` make the networks that propose faces and check them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from convert import calibration as calibrating
 from convert import describe
 from convert.card import card, commands
 from convert.commands.faceness import faceness
+from convert.commands.judge import judge
 from convert.commands.robustness import robustness
 from convert.commands.scan import scan
 from convert.commands.scenes import scenes
@@ -250,13 +251,14 @@ def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> 
 app = _app(
     convert,
     epilog="Of a model file made: mien-convert robustness, mien-convert scenes; the networks that "
-    "find faces: mien-convert scan, mien-convert faceness (--help for each).",
+    "find faces: mien-convert scan, faceness, judge (--help for each).",
 )
 # Beside the conversion, which is what the program is called for and needs no name of its own.
 COMMANDS = {
     "robustness": _app(robustness),
     "scenes": _app(scenes),
     "faceness": _app(faceness),
+    "judge": _app(judge),
     "scan": _app(scan),
 }
 

@@ -16,12 +16,16 @@ from convert.variants import logits, to_input
 from edge.faceness import SIZE, standardised
 
 BATCH = 256
+PART = 1024  # views told at once
 RATE = 3e-3  # of AdamW, from which a cosine falls
 CALIBRATION = 400  # faces, and as many other places
 # Blocks of a depthwise and a pointwise convolution: channels, stride.
 BLOCKS = ((24, 1), (48, 2), (48, 1), (96, 2), (96, 1))
 SHADOW, MOST_NOISE = 0.25, 12.0  # slope of the light, of its mean; gray levels
 HIDDEN = 0.15  # share of the views of which an edge is hidden
+
+# What a batch's views are before they are learnt from.
+Change = Callable[[Views, np.random.Generator], Views]
 
 
 @dataclass(frozen=True)
@@ -56,24 +60,35 @@ def build() -> Any:
     return Model(views, layers.Dense(1)(x), name="faceness")
 
 
-def train(network: Any, places: Places, epochs: int, seed: int, name: str) -> None:
-    """Train a network of `build`; `name` is what the progress bar says."""
+def train(
+    network: Any,
+    places: Places,
+    epochs: int,
+    seed: int,
+    name: str,
+    rate: float = RATE,
+    change: Change | None = None,
+) -> None:
+    """Train a network of `build`; `name` is what the progress bar says.
+
+    `change` is what happens to a batch's views, `changed` if not given.
+    """
     import keras
 
     views, faces = np.stack(places.views), np.array(places.faces)
     steps = epochs * (len(views) // BATCH)
-    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    falling = keras.optimizers.schedules.CosineDecay(rate, steps)
     network.compile(
-        keras.optimizers.AdamW(rate, weight_decay=0.01),
+        keras.optimizers.AdamW(falling, weight_decay=0.01),
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.01),
     )
     # As if there were as many faces as other places.
     weights = np.where(faces, 0.5 / faces.mean(), 0.5 / (1 - faces.mean())).astype(np.float32)
-    batches = _batches(views, np.random.default_rng([seed, 4]))
+    batches = _batches(views, np.random.default_rng([seed, 4]), change or changed)
     for _ in tqdm(range(steps), desc=name, disable=None):
-        chosen, changed = next(batches)
+        chosen, shown = next(batches)
         network.train_on_batch(
-            _inputs(changed),
+            _inputs(shown),
             faces[chosen, np.newaxis].astype(np.float32),
             sample_weight=weights[chosen],
         )
@@ -83,17 +98,22 @@ def odds(network: Any) -> Callable[[Views], Floats]:
     """Return a Keras network as what convert.places takes."""
     import tensorflow as tf
 
-    signature = [tf.TensorSpec((None, SIZE, SIZE, 1))]
+    signature = [tf.TensorSpec(network.input_shape)]
     run = tf.function(lambda x: network(x, training=False), input_signature=signature)
-    return lambda views: np.asarray(run(_inputs(views)).numpy()[:, 0], np.float32)
+
+    def told(views: Views) -> Floats:
+        parts = [views[start : start + PART] for start in range(0, len(views), PART)]
+        return np.concatenate([run(_inputs(part)).numpy()[:, 0] for part in parts])
+
+    return told
 
 
 def quantised(network: Any, places: Places) -> bytes:
-    """Return the network as an int8 flatbuffer, uint8 [1, SIZE, SIZE, 1] to int8 [1, 1]."""
+    """Return the network as an int8 flatbuffer, uint8 [1, s, s, 1] to int8 [1, 1]."""
     import keras
     import tensorflow as tf
 
-    one = keras.Input((SIZE, SIZE, 1), batch_size=1)
+    one = keras.Input(network.input_shape[1:], batch_size=1)
     model = keras.Model(one, network(one, training=False))
     float32 = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     faces = np.array(places.faces)
@@ -122,30 +142,31 @@ def _inputs(views: Views) -> Floats:
 
 
 def _batches(
-    views: Views, rng: np.random.Generator
+    views: Views, rng: np.random.Generator, change: Change
 ) -> Iterator[tuple[npt.NDArray[np.int64], Views]]:
     """Yield which views are a batch's, and them changed at random, for ever."""
     while True:
         order = rng.permutation(len(views))
         for start in range(0, len(order) - BATCH + 1, BATCH):
             chosen = order[start : start + BATCH]
-            yield chosen, _changed(views[chosen], rng)
+            yield chosen, change(views[chosen], rng)
 
 
-def _changed(views: Views, rng: np.random.Generator) -> Views:
+def changed(views: Views, rng: np.random.Generator) -> Views:
     """Return views mirrored, in a sensor's noise or another light, some with an edge hidden."""
+    size = views.shape[1]
     mirrored = views[:, :, ::-1] if rng.random() < 0.5 else views
-    changed: Floats = mirrored.astype(np.float32)
+    shown: Floats = mirrored.astype(np.float32)
     kind = int(rng.integers(3))
     if kind == 0:
-        changed += np.float32(rng.uniform(0, MOST_NOISE)) * rng.standard_normal(
-            changed.shape, np.float32
+        shown += np.float32(rng.uniform(0, MOST_NOISE)) * rng.standard_normal(
+            shown.shape, np.float32
         )
     elif kind == 1:
-        slope = np.linspace(-1, 1, SIZE)
+        slope = np.linspace(-1, 1, size)
         across, down = rng.normal(0, SHADOW, (2, len(views), 1, 1))
-        changed *= 1 + slope[None, None] * across + slope[None, :, None] * down
+        shown *= 1 + slope[None, None] * across + slope[None, :, None] * down
     for index in np.flatnonzero(rng.random(len(views)) < HIDDEN):
-        turned = np.rot90(changed[index], int(rng.integers(4)))  # a view: written through
-        turned[: int(rng.integers(SIZE // 10, SIZE // 4))] = rng.uniform(0, 255)
-    return np.clip(changed, 0, 255).astype(np.uint8)
+        turned = np.rot90(shown[index], int(rng.integers(4)))  # a view: written through
+        turned[: int(rng.integers(size // 10, size // 4))] = rng.uniform(0, 255)
+    return np.clip(shown, 0, 255).astype(np.uint8)

@@ -47,7 +47,7 @@ def frames(
 ) -> Iterator[Frame]:
     """Yield so many frames with faces from pictures, uint8 [n, s, s]."""
     rng = np.random.default_rng([seed, 6])
-    cast, known = _cast(faces, number, seed, scenery, rng)
+    cast, known = cast_of(faces, number, seed, scenery, rng)
     for frame in stills(cast, number, seed, scenery):
         rows = [
             (x + w / 2, y + w / 2, w, truth.visible)
@@ -58,7 +58,7 @@ def frames(
         yield _fitted(frame.gray, np.array(rows, np.float32).reshape(-1, 4), rng)
 
 
-def _cast(
+def cast_of(
     faces: Pictures, number: int, seed: int, scenery: Sequence[Gray], rng: np.random.Generator
 ) -> tuple[list[Person], list[bool]]:
     """Return people and decoys, and who of them is no decoy."""
@@ -68,11 +68,11 @@ def _cast(
     for person in drawn:
         decoy = rng.random() < DECOYS
         if decoy and rng.random() < PATCHES:
-            cast.append(Person(_patch([*scenery, *ground], rng)))
+            cast.append(Person(piece([*scenery, *ground], rng)))
         elif decoy:
-            cast.append(Person(_spoilt(person.picture, rng)))
+            cast.append(Person(spoilt(person.picture, rng)))
         elif (kind := rng.random()) < FRAMED:
-            cast.append(_framed(person, _patch([*scenery, *ground], rng), rng))
+            cast.append(_framed(person, piece([*scenery, *ground], rng), rng))
         elif kind < FRAMED + BORDERED:
             cast.append(_bordered(person, rng))
         else:
@@ -81,7 +81,7 @@ def _cast(
     return cast, known
 
 
-def _patch(pictures: Sequence[Gray], rng: np.random.Generator) -> Gray:
+def piece(pictures: Sequence[Gray], rng: np.random.Generator) -> Gray:
     """Return a square cut out of one of the pictures."""
     picture = pictures[int(rng.integers(len(pictures)))]
     most = min(picture.shape)
@@ -92,7 +92,7 @@ def _patch(pictures: Sequence[Gray], rng: np.random.Generator) -> Gray:
     return np.asarray(cv2.resize(part, (96, 96), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _spoilt(face: Gray, rng: np.random.Generator) -> Gray:
+def spoilt(face: Gray, rng: np.random.Generator) -> Gray:
     """Return a face upside down, or its quarters in another order."""
     if rng.random() < 0.4:
         return np.ascontiguousarray(face[::-1])

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from edge.boxes import Place, overlap
 from edge.crop import Box
 from edge.detect import without_nested
-from edge.faceness import Faceness
-from edge.look import CONFIRM, VIEWS, Looker
+from edge.judge import Judge
 from edge.pyramid import Gray, Pyramid
 from edge.scan import ACROSS, AROUND, DOWN, Scan, distinct
 
@@ -24,24 +23,20 @@ LAP = 48  # px, what two neighbouring parts share: a larger face is seen in the 
 LEAST = -2.5  # log odds of the scan from which a place is looked at
 MOST = 64  # places looked at, at most
 VOTES = 0.5  # intersection over union from which what a scan says is of the same face
-# What a place needs: log odds of the scan and WEIGHT times those of the network behind the
-# cascades, ENOUGH by themselves or SEEN where a cascade agrees. On real photographs badges, flags
-# and parts of faces reach 4 where no cascade sees anything, and 2.5 where one does.
-WEIGHT, ENOUGH, SEEN = 0.5, 4.2, 2.6
-WINDOWS = 3  # of a cascade that agrees
+# What a place needs: the judge's log odds and WEIGHT times those of the scan.
+WEIGHT, ENOUGH = 0.7, 1.3
 
 
 class PhotoDetector:
-    """Networks and cascades, loaded once. Not for use from several threads at once.
+    """Two networks, loaded once. Not for use from several threads at once.
 
     A picture is scanned whole and in parts at twice the size and more, each mirrored as well, and
-    every place is judged by the network behind the cascades and, in doubt, by the cascades.
+    the other network judges every place that may be a face.
     """
 
     def __init__(self) -> None:
         self._scan = Scan()
-        self._network = Faceness()
-        self._looker = Looker()
+        self._judge = Judge()
 
     def detect(self, gray: npt.NDArray[np.uint8]) -> list[Box]:
         """Return the boxes of the faces in a gray picture, uint8 [H, W], largest first."""
@@ -61,55 +56,50 @@ class PhotoDetector:
 
     def _places(self, gray: Gray) -> list[Place]:
         pyramid = Pyramid(gray)
-        found = sorted(self._proposed(gray), key=lambda pair: -pair[1])
-        judged = []
-        for place, odds in distinct(found, MOST):
-            better, faceness = self._network.climb(pyramid, place)
-            judged.append((better, odds + WEIGHT * faceness))
-        judged.sort(key=lambda pair: -pair[1])
-        kept = [
-            place
-            for place, odds in distinct(judged, MOST)
-            if odds >= ENOUGH or (odds >= SEEN and self._agreed(pyramid, place))
+        found = proposed(self._scan, gray)
+        judged = [
+            (place, WEIGHT * odds + self._judge.at(pyramid, place))
+            for place, odds in distinct(found, MOST)
         ]
-        return [_voted(place, found) for place in kept]
+        judged.sort(key=lambda pair: -pair[1])
+        return [_voted(place, found) for place, odds in distinct(judged, MOST) if odds >= ENOUGH]
 
-    def _agreed(self, pyramid: Pyramid, place: Place) -> bool:
-        """Whether any cascade sees a face at a place, plain or mirrored."""
-        return any(
-            hit.windows >= WINDOWS
-            for cascade, mirrored in VIEWS
-            for hit in self._looker.hits(pyramid, place, CONFIRM, mirrored, cascade)
-        )
 
-    def _proposed(self, gray: Gray) -> Iterator[tuple[Place, float]]:
-        """Yield what the scan sees in the whole picture and in parts of it."""
-        height, width = gray.shape
-        whole = min(ACROSS / width, DOWN / height)
-        scales = [COARSE * whole, whole]
-        while scales[-1] < 1:
-            scales.append(min(1.0, 2 * scales[-1]))
-        for scale in scales:
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            small = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
-            for top in _starts(small.shape[0], DOWN):
-                for left in _starts(small.shape[1], ACROSS):
-                    part = small[top : top + DOWN, left : left + ACROSS]
-                    view = np.full((DOWN, ACROSS), AROUND, np.uint8)
-                    view[: part.shape[0], : part.shape[1]] = part
-                    for (x, y, side), odds in self._scan.view(view, LEAST):
-                        yield ((left + x) / scale, (top + y) / scale, side / scale), odds
-                    mirrored = np.ascontiguousarray(view[:, ::-1])
-                    for (x, y, side), odds in self._scan.view(mirrored, LEAST):
-                        yield ((left + ACROSS - x) / scale, (top + y) / scale, side / scale), odds
+def proposed(scan: Scan, gray: Gray) -> list[tuple[Place, float]]:
+    """Return what a scan sees in a whole picture and in parts of it, the likeliest first.
+
+    Several of them are of the same face.
+    """
+    return sorted(_seen(scan, gray), key=lambda pair: -pair[1])
+
+
+def _seen(scan: Scan, gray: Gray) -> Iterator[tuple[Place, float]]:
+    height, width = gray.shape
+    whole = min(ACROSS / width, DOWN / height)
+    scales = [COARSE * whole, whole]
+    while scales[-1] < 1:
+        scales.append(min(1.0, 2 * scales[-1]))
+    for scale in scales:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
+        for top in _starts(small.shape[0], DOWN):
+            for left in _starts(small.shape[1], ACROSS):
+                part = small[top : top + DOWN, left : left + ACROSS]
+                view = np.full((DOWN, ACROSS), AROUND, np.uint8)
+                view[: part.shape[0], : part.shape[1]] = part
+                for (x, y, side), odds in scan.view(view, LEAST):
+                    yield ((left + x) / scale, (top + y) / scale, side / scale), odds
+                mirrored = np.ascontiguousarray(view[:, ::-1])
+                for (x, y, side), odds in scan.view(mirrored, LEAST):
+                    yield ((left + ACROSS - x) / scale, (top + y) / scale, side / scale), odds
 
 
 def _voted(place: Place, found: list[tuple[Place, float]]) -> Place:
     """Return the mean of what all scans said of a place, each by its odds (box voting).
 
     Gidaris & Komodakis, "Object Detection via a Multi-Region & Semantic Segmentation-Aware CNN
-    Model", ICCV 2015. The network behind the cascades says what is a face, the scan better where.
+    Model", ICCV 2015. The judge says what is a face, the scan better where.
     """
     votes = [(other, math.exp(odds)) for other, odds in found if overlap(other, place) > VOTES]
     if not votes:

@@ -108,6 +108,6 @@ Measured with the int8 file on {found.faces:,} faces that it was not trained on,
 |---|---|---|
 {rows}
 
-It knows faces seen from the front. What it says is a proposal: the network of
-[faceness.md](faceness.md) and three cascades judge it.
+It knows faces seen from the front. What it says is a proposal: in films the network of
+[faceness.md](faceness.md) and three cascades judge it, in photographs that of [judge.md](judge.md).
 """

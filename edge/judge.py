@@ -1,0 +1,55 @@
+"""Says whether a proposed place of a still picture is a face: a network for photographs alone.
+
+It is 2.4 million multiplications, three times as many as the one behind the cascades, started from
+ImageNet's weights and sees a place with some of its surroundings. `mien-convert judge` makes it;
+edge/detector/judge.md is its card.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge.boxes import Place
+from edge.faceness import standardised
+from edge.interpreter import shipped, small_network
+from edge.pyramid import Gray, Pyramid
+
+NAME = "judge.tflite"
+SIZE = 48  # px, side of the network's input
+AROUND = 1.4  # sides of the place that are shown
+# Times the place's side: what looks like a face by chance seldom does so in all of them. With one
+# size alone 3.5 % of the faces are missed where it is 2.3 % with three, for as few false boxes.
+SIZES = (0.88, 1.0, 1.14)
+
+
+class Judge:
+    """The network, loaded once. Not for use from several threads at once."""
+
+    def __init__(self, content: bytes | None = None) -> None:
+        """Load the shipped network, or another of its kind: a TFLite file's bytes."""
+        self._interpreter = small_network(content or shipped(NAME))
+        self._input = int(self._interpreter.get_input_details()[0]["index"])
+        output = self._interpreter.get_output_details()[0]
+        self._output = int(output["index"])
+        self._step, self._zero = output["quantization"]
+
+    def at(self, pyramid: Pyramid, place: Place) -> float:
+        """Return the log odds that a place is a face: the mean of it in some sizes and mirrored."""
+        x, y, side = place
+        told = []
+        for times in SIZES:
+            shown = standardised(surroundings(pyramid, (x, y, times * side)))
+            told += [self._odds(shown), self._odds(shown[:, ::-1])]
+        return sum(told) / len(told)
+
+    def _odds(self, shown: Gray) -> float:
+        self._interpreter.set_tensor(self._input, shown[np.newaxis, :, :, np.newaxis])
+        self._interpreter.invoke()
+        steps = int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero
+        return float(self._step * steps)
+
+
+def surroundings(pyramid: Pyramid, place: Place) -> Gray:
+    """Return what the network is shown of a place, uint8 [SIZE, SIZE]."""
+    x, y, side = place
+    return pyramid.view(x, y, AROUND * side, SIZE)
