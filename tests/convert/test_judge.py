@@ -1,4 +1,7 @@
-"""Cutting, training, quantising and measuring what judges places of photographs."""
+"""What judges places of photographs: where its places come from, and how they are changed.
+
+Training, quantising and measuring are those of the network behind the cascades.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +9,43 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from convert.faceness import odds, quantised
-from convert.judge import build, train
+from convert import judge as making
+from convert.judge import build
 from convert.judged import ERROR, OFF, Shown, doubtful, gather, living, pasted, photographs
 from convert.places import Places
 from edge.boxes import overlap
-from edge.judge import AROUND, SIZE, SIZES, Judge, surroundings
+from edge.judge import SIZE
 from edge.photo import proposed
 from edge.picture import read_picture
-from edge.pyramid import Pyramid
 from edge.scan import Scan
+from train.errors import UserError
 
 Run = Callable[..., tuple[int, str, str]]
 PORTRAITS = Path(__file__).parents[2] / "edge" / "demo" / "portraits"
 
 
-def discs(count: int, seed: int) -> Places:
-    """Views of which every other one shows a disc in the middle, in noise."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:SIZE, :SIZE] - SIZE / 2
-    disc = np.where(x**2 + y**2 < 169, 90.0, 0.0)
-    faces = [index % 2 == 0 for index in range(count)]
-    views = [
-        np.clip(rng.normal(100, 20, (SIZE, SIZE)) + face * disc, 0, 255).astype(np.uint8)
-        for face in faces
-    ]
-    return Places(views, faces)
-
-
-def test_one_step_of_it_and_the_device_reads_it_in_int8_as_it_is_in_float() -> None:
-    import keras
-
-    keras.utils.set_random_seed(0)
+def test_it_takes_what_the_device_cuts_out_and_weights_that_fit(tmp_path: Path) -> None:
     network = build(None)
-    train(network, discs(256, 0), 1, 0, "discs")
-    last = network.layers[-1]
-    last.set_weights([40 * last.get_weights()[0], last.get_weights()[1]])
-    views = discs(40, 1)
-    told = odds(network)
-    judge = Judge(quantised(network, views))
-    exact, found = [], []
-    for view in views.views[:12]:
-        pyramid, place = Pyramid(view), (SIZE / 2, SIZE / 2, SIZE / AROUND)
-        x, y, side = place
-        shown = [surroundings(pyramid, (x, y, times * side)) for times in SIZES]
-        exact.append(told(np.stack([*shown, *(one[:, ::-1] for one in shown)])).mean())
-        found.append(judge.at(pyramid, place))
-    spread = np.std(exact)
-    assert spread > 0
-    assert np.abs(np.array(found) - exact).mean() < spread
+    assert network.input_shape == (None, SIZE, SIZE, 1)
+    assert network.output_shape == (None, 1)
+    with pytest.raises(UserError, match="no weights at"):
+        build(tmp_path / "none.h5")
+
+
+def test_some_views_are_learnt_from_softer_or_sharper_than_they_are() -> None:
+    edge = np.zeros((SIZE, SIZE), np.uint8)
+    edge[SIZE // 2 :] = 60
+    edge += 90
+    views = np.repeat(edge[None], 300, 0)
+    changed = making.changed(views, np.random.default_rng(2)).astype(int)
+    assert changed.shape == views.shape
+    steps = np.median(
+        np.abs(np.diff(changed[:, SIZE // 2 - 1 : SIZE // 2 + 1], axis=1)), axis=(1, 2)
+    )
+    assert 0.1 < (steps < 50).mean() < 0.4
+    assert 0.1 < (steps > 64).mean() < 0.5
 
 
 def test_what_the_scan_proposes_is_cut_out_as_what_it_is() -> None:
