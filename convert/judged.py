@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from convert.backdrop import Gray, background
 from convert.pasted import scenes
 from convert.people import Pictures, locate
 from convert.places import Odds, Places
 from convert.scan_frames import DECOYS, PATCHES, cast_of, piece, spoilt
-from convert.scenes import Gray, background, stills
+from convert.scenes import stills
 from edge.boxes import Place, overlap
 from edge.judge import surroundings
 from edge.photo import proposed
