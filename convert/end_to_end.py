@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from convert.pasted import find, offsets
 from edge.classifier import Classifier
-from edge.crop import face_input
+from edge.crop import face_input, still_views
 from edge.detect import Detector
 from edge.modelfile import Crop, Metadata
 
@@ -43,8 +43,12 @@ def run(
     margins: Sequence[float],
     seed: int,
     done: Callable[[int], object] = lambda n: None,
+    still: bool = True,
 ) -> Answers:
-    """Put the faces into scenes, find them, and read them with each of the margins."""
+    """Put the faces into scenes, find them, and read them with each of the margins.
+
+    As `mien image` reads a `still`, in several views, else as a frame of a film, in one.
+    """
     begin = time.process_time()
     metadata = classifier.metadata
     by_margin = {margin: with_margin(metadata, margin) for margin in margins}
@@ -60,8 +64,11 @@ def run(
             if box is None:
                 continue
             for margin, asked in by_margin.items():
-                face = face_input(result.scene.gray, box, asked)
-                found[margin][place.face] = int(classifier.logits(face[np.newaxis])[0].argmax())
+                gray = result.scene.gray
+                views = (
+                    still_views(gray, box, asked) if still else face_input(gray, box, asked)[None]
+                )
+                found[margin][place.face] = int(classifier.logits(views).mean(axis=0).argmax())
     whole = np.stack([face_input(face, None, metadata) for face in faces])
     cropped = classifier.logits(whole).argmax(axis=1)
     return Answers(sides, cropped, found, away, count, false, time.process_time() - begin)

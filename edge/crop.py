@@ -6,6 +6,8 @@ converter's check. So the same crop gives the same bytes everywhere.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,9 @@ import numpy.typing as npt
 from edge.modelfile import Metadata
 
 Box = tuple[int, int, int, int]  # x, y, width, height in px of the picture
+# Added to the model's margin for the views of a still: a detector's box is off by so much. Chosen
+# on training faces in scenes, of which the mean of five logits reads 0.7 % more than one view does.
+STILL_MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1)
 
 
 def face_input(
@@ -35,6 +40,21 @@ def face_input(
     else:
         left, top, side = _square(box, metadata.crop.margin, width, height)
     return _resize(_cut(gray, left, top, side), metadata.input_size)
+
+
+def still_views(
+    gray: npt.NDArray[np.uint8], box: Box | None, metadata: Metadata
+) -> npt.NDArray[np.uint8]:
+    """Return views of a face in a still picture, uint8 [n, S, S], whose logits are to be averaged.
+
+    A film's frames look at a face again and again; a still is looked at once, so that it is cut out
+    a little closer and wider as well. `None` for the box as in `face_input`: one view.
+    """
+    if box is None:
+        return face_input(gray, None, metadata)[np.newaxis]
+    margin = metadata.crop.margin
+    crops = [replace(metadata.crop, margin=margin + more) for more in STILL_MARGINS]
+    return np.stack([face_input(gray, box, replace(metadata, crop=crop)) for crop in crops])
 
 
 def _square(box: Box, margin: float, width: int, height: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""One frame in, every face of it read."""
+"""One still picture in, every face of it read, each in several views."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.classifier import Classifier
-from edge.crop import Box, face_input
+from edge.crop import Box, still_views
 from edge.detect import Detector
 from edge.faces import Face
 from edge.modelfile import Metadata
@@ -33,7 +33,7 @@ class FrameResult:
 
 
 class Pipeline:
-    """A detector and a classifier in a row; every face of a frame is read."""
+    """A detector and a classifier in a row; every face of a still is read."""
 
     def __init__(self, detector: Detector, classifier: Classifier, metadata: Metadata) -> None:
         self.detector = detector
@@ -59,11 +59,9 @@ class Pipeline:
 
         `None` for a box takes the whole picture as one face.
         """
-        if not boxes:
-            return ()
-        inputs = np.stack([face_input(gray, box, self.metadata) for box in boxes])
         whole = (0, 0, gray.shape[1], gray.shape[0])
+        views = [still_views(gray, box, self.metadata) for box in boxes]
         return tuple(
-            Face(box or whole, read(logits, self.metadata))
-            for box, logits in zip(boxes, self.classifier.logits(inputs), strict=True)
+            Face(box or whole, read(self.classifier.logits(seen).mean(axis=0), self.metadata))
+            for box, seen in zip(boxes, views, strict=True)
         )

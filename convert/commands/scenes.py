@@ -68,10 +68,11 @@ def scenes(
     classifier = Classifier(loaded)
     where = split or ("train" if choose_margin else "validation")
     faces, truths = chosen_faces(data, votes, where, limit, seed)
-    search = PhotoDetector() if detector == "photos" else HaarDetector()
+    still = detector == "photos"
+    search = PhotoDetector() if still else HaarDetector()
     margins = MARGINS if choose_margin else (loaded.metadata.crop.margin,)
     with tqdm(total=len(faces), unit="face", disable=None, leave=False) as bar:
-        answers = run(faces, classifier, search, margins, seed, bar.update)
+        answers = run(faces, classifier, search, margins, seed, bar.update, still)
     measured = [measure(answers, margin, truths) for margin in margins]
     judge = "people" if votes else "benchmark"
     best = max(measured, key=lambda row: row[judge]["end_to_end"] or 0.0)

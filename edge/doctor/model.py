@@ -46,7 +46,7 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
     """Return box and probabilities of the largest face in a picture of the demo's."""
-    from edge.crop import face_input
+    from edge.crop import still_views
     from edge.photo import PhotoDetector
     from edge.picture import read_picture
     from edge.reading import softmax
@@ -56,7 +56,7 @@ def answer(classifier: Any, picture: str) -> dict[str, Any]:
     if not boxes:
         return {"picture": picture, "box": None, "probabilities": {}}
     metadata = classifier.metadata
-    logits = classifier.logits(face_input(gray, boxes[0], metadata)[None])
+    logits = classifier.logits(still_views(gray, boxes[0], metadata)).mean(axis=0, keepdims=True)
     values = softmax(logits, metadata.temperature)[0]
     return {
         "picture": picture,

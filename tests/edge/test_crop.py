@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.crop import Box, face_input
+from edge.crop import STILL_MARGINS, Box, face_input, still_views
 from edge.modelfile import Crop, Metadata
 
 PLAIN = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
@@ -107,3 +107,19 @@ def test_every_box_that_touches_the_picture_can_be_cut(metadata: Metadata) -> No
 def test_what_is_no_gray_picture_is_refused(metadata: Metadata, picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match="gray picture"):
         face_input(picture, None, metadata)
+
+
+def test_a_still_is_seen_with_margins_around_the_models(metadata: Metadata) -> None:
+    box, asked = (100, 80, 60, 60), with_margin(metadata, 0.2)
+    views = still_views(PLAIN, box, asked)
+    assert views.shape == (len(STILL_MARGINS), 48, 48)
+    for view, more in zip(views, STILL_MARGINS, strict=True):
+        np.testing.assert_array_equal(
+            view, face_input(PLAIN, box, with_margin(metadata, 0.2 + more))
+        )
+    assert np.mean(STILL_MARGINS) == pytest.approx(0)
+
+
+def test_a_picture_that_is_a_face_is_seen_once(metadata: Metadata) -> None:
+    (view,) = still_views(PLAIN[:48, :48], None, metadata)
+    assert np.array_equal(view, PLAIN[:48, :48])

@@ -20,7 +20,7 @@ from made import (
 )
 
 from edge.classifier import Classifier
-from edge.crop import face_input
+from edge.crop import still_views
 from edge.modelfile import Model
 from edge.picture import read_picture
 from edge.reading import read
@@ -53,8 +53,8 @@ def test_json_is_all_that_stdout_holds(mien: Mien, model_path: Path, model: Mode
     assert len(both["faces"]) == 2
     picture = read_picture(files[0])
     for face in both["faces"]:
-        crop = face_input(picture.gray, tuple(face["box"]), model.metadata)
-        reading = read(Classifier(model).logits(crop[None])[0], model.metadata)
+        views = still_views(picture.gray, tuple(face["box"]), model.metadata)
+        reading = read(Classifier(model).logits(views).mean(axis=0), model.metadata)
         assert face["emotion"] == reading.emotion
         assert face["confidence"] == pytest.approx(reading.confidence, abs=1e-4)
         assert face["probabilities"] == pytest.approx(reading.probabilities, abs=1e-4)

@@ -4,7 +4,7 @@ import numpy as np
 from made import LABELS, PORTRAITS, band_face
 
 from edge.classifier import Classifier
-from edge.crop import Box, face_input
+from edge.crop import STILL_MARGINS, Box, still_views
 from edge.detect import HaarDetector
 from edge.modelfile import Model
 from edge.picture import read_picture
@@ -51,8 +51,9 @@ def test_real_parts_on_a_real_picture(model: Model) -> None:
     )
     assert len(result.faces) == 2
     for face in result.faces:
-        crop = face_input(picture.gray, face.box, model.metadata)
-        assert face.reading == read(classifier.logits(crop[None])[0], model.metadata)
+        views = still_views(picture.gray, face.box, model.metadata)
+        assert len(views) == len(STILL_MARGINS)
+        assert face.reading == read(classifier.logits(views).mean(axis=0), model.metadata)
 
 
 def test_a_whole_picture_as_one_face(model: Model) -> None:

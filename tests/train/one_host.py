@@ -20,6 +20,7 @@ RECIPE = replace(
     size=24,
     small_size=24,
     head_epochs=0,
+    small_epochs=0,
     epochs=2,
     batch=16,
     ema=0.9,

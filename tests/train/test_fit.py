@@ -46,7 +46,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(data: Path, run: Path, *more: str) -> list[str]:
-    options = "--weights none --alpha 0.35 --size 32 --batch 28 --head-epochs 1 --epochs 3"
+    options = "--weights none --alpha 0.35 --size 32 --batch 28 --head-epochs 1"
+    options += " --small-epochs 0 --epochs 3"
     run_option = ["--run", str(run), *options.split(), *more]
     program = "from train.cli import main; main()"
     return [sys.executable, "-c", program, "fit", str(data), *run_option]
