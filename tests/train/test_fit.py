@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -220,7 +220,7 @@ def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path:
     run.mkdir()
     (run / checkpoint.STATE).write_text(json.dumps({"stage": "all", "epoch": 1}))
     manifest = {"manifest_sha256": sha256_of_manifest(dataset), "labels": "fer2013"}
-    (run / "run.json").write_text(json.dumps(manifest | {"recipe": {}, "teachers": []}))
+    (run / "run.json").write_text(json.dumps(manifest | {"recipe": asdict(BALANCED), "teachers": []}))
     with pytest.raises(UserError, match="another teacher"):
         start(run, dataset, "balanced", "none", BALANCED, True, teachers=[earlier])
 
