@@ -220,7 +220,9 @@ def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path:
     run.mkdir()
     (run / checkpoint.STATE).write_text(json.dumps({"stage": "all", "epoch": 1}))
     manifest = {"manifest_sha256": sha256_of_manifest(dataset), "labels": "fer2013"}
-    (run / "run.json").write_text(json.dumps(manifest | {"recipe": asdict(BALANCED), "teachers": []}))
+    (run / "run.json").write_text(
+        json.dumps(manifest | {"recipe": asdict(BALANCED), "teachers": []})
+    )
     with pytest.raises(UserError, match="another teacher"):
         start(run, dataset, "balanced", "none", BALANCED, True, teachers=[earlier])
 
