@@ -16,8 +16,8 @@ import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import faceness as making
+from convert.commands.deliver import deliver
 from convert.commands.faces import DataArgument
-from convert.compare import REFUSED
 from convert.faceness import Measured
 from convert.people import people, training_faces
 from convert.places import Odds, Places, gather
@@ -26,7 +26,6 @@ from convert.write import check_writable
 from edge.errors import UserError
 from edge.tracked import CERTAIN, CLEARLY, NO, YES
 from train.backend import start_quietly
-from train.files import write
 
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn
 HELD_OUT = 10  # every tenth picture is kept for the measurement
@@ -86,18 +85,14 @@ def faceness(
     others = cut("measuring", held, max(12, frames // MEASURED), seed + 2, making.odds(last))
     found = making.measure(int8, others, (NO, YES, CLEARLY, CERTAIN))
     text = _card(found, len(int8), last.count_params(), frames, seed, len(scenery))
-    typer.echo(text)
+    refusal = None
     if found.missed[YES] > MOST_MISSED or found.mistaken[CERTAIN] > MOST_MISTAKEN:
-        typer.echo(
-            f"mien-convert: the network misses {found.missed[YES]:.1%} of the faces "
+        refusal = (
+            f"the network misses {found.missed[YES]:.1%} of the faces "
             f"({MOST_MISSED:.0%} allowed) and is certain of {found.mistaken[CERTAIN]:.2%} of the "
-            f"other places ({MOST_MISTAKEN:.0%}), so none was written: give more --frames.",
-            err=True,
+            f"other places ({MOST_MISTAKEN:.0%}), so none was written: give more --frames."
         )
-        raise typer.Exit(REFUSED)
-    write(out, int8, "--out")
-    write(out.with_suffix(".md"), text.encode(), "--out")
-    typer.echo(f"wrote {out} and {out.with_suffix('.md')}")
+    deliver(out, int8, text, refusal)
 
 
 def read_pictures(folder: Path) -> list[npt.NDArray[np.uint8]]:

@@ -15,15 +15,14 @@ import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import scan as making
+from convert.commands.deliver import deliver
 from convert.commands.faceness import HELD_OUT, PicturesOption, read_pictures
 from convert.commands.faces import DataArgument
-from convert.compare import REFUSED
 from convert.people import training_faces
 from convert.scan import Measured
 from convert.scan_frames import Frame, frames
 from convert.write import check_writable
 from train.backend import start_quietly
-from train.files import write
 
 LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MEASURED = 20  # a frame is measured on for so many that are learnt from
@@ -68,18 +67,14 @@ def scan(
     others = made("measuring", held, max(12, number // MEASURED), seed + 1)
     found = making.measure(int8, others, LEVELS)
     text = _card(found, len(int8), network.count_params(), number, epochs, seed, len(scenery))
-    typer.echo(text)
+    refusal = None
     if 1 - found.found[0.0] > MOST_MISSED or found.false[0.0] > MOST_FALSE:
-        typer.echo(
-            f"mien-convert: the network misses {1 - found.found[0.0]:.1%} of the faces "
+        refusal = (
+            f"the network misses {1 - found.found[0.0]:.1%} of the faces "
             f"({MOST_MISSED:.0%} allowed) and takes {found.false[0.0]:.2f} places in a frame for "
-            f"faces ({MOST_FALSE} allowed), so none was written: give more --frames or --epochs.",
-            err=True,
+            f"faces ({MOST_FALSE} allowed), so none was written: give more --frames or --epochs."
         )
-        raise typer.Exit(REFUSED)
-    write(out, int8, "--out")
-    write(out.with_suffix(".md"), text.encode(), "--out")
-    typer.echo(f"wrote {out} and {out.with_suffix('.md')}")
+    deliver(out, int8, text, refusal)
 
 
 def _card(
