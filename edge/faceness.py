@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edge.boxes import Place
-from edge.interpreter import shipped, small_network
+from edge.interpreter import SmallNetwork, shipped
 from edge.pyramid import Gray, Pyramid
 
 NAME = "faceness.tflite"
@@ -47,19 +47,12 @@ class Faceness:
     """The network, loaded once. Not for use from several threads at once."""
 
     def __init__(self) -> None:
-        self._interpreter = small_network(shipped(NAME))
-        self._input = int(self._interpreter.get_input_details()[0]["index"])
-        output = self._interpreter.get_output_details()[0]
-        self._output = int(output["index"])
-        self._step, self._zero = output["quantization"]
+        self._network = SmallNetwork(shipped(NAME))
 
     def at(self, pyramid: Pyramid, x: float, y: float, side: float) -> float:
         """Return the log odds that a face fills the square around a centre (px of the frame)."""
         view = standardised(pyramid.view(x, y, side, SIZE))
-        self._interpreter.set_tensor(self._input, view[np.newaxis, :, :, np.newaxis])
-        self._interpreter.invoke()
-        steps = int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero
-        return float(self._step * steps)
+        return self._network.value(view)
 
     def near(
         self, pyramid: Pyramid, place: Place, known: float | None = None

@@ -7,11 +7,9 @@ edge/detector/judge.md is its card.
 
 from __future__ import annotations
 
-import numpy as np
-
 from edge.boxes import Place
 from edge.faceness import standardised
-from edge.interpreter import shipped, small_network
+from edge.interpreter import SmallNetwork, shipped
 from edge.pyramid import Gray, Pyramid
 
 NAME = "judge.tflite"
@@ -27,11 +25,7 @@ class Judge:
 
     def __init__(self, content: bytes | None = None) -> None:
         """Load the shipped network, or another of its kind: a TFLite file's bytes."""
-        self._interpreter = small_network(content or shipped(NAME))
-        self._input = int(self._interpreter.get_input_details()[0]["index"])
-        output = self._interpreter.get_output_details()[0]
-        self._output = int(output["index"])
-        self._step, self._zero = output["quantization"]
+        self._network = SmallNetwork(content or shipped(NAME))
 
     def at(self, pyramid: Pyramid, place: Place) -> float:
         """Return the log odds that a place is a face: the mean of it in some sizes and mirrored."""
@@ -39,14 +33,8 @@ class Judge:
         told = []
         for times in SIZES:
             shown = standardised(surroundings(pyramid, (x, y, times * side)))
-            told += [self._odds(shown), self._odds(shown[:, ::-1])]
+            told += [self._network.value(shown), self._network.value(shown[:, ::-1])]
         return sum(told) / len(told)
-
-    def _odds(self, shown: Gray) -> float:
-        self._interpreter.set_tensor(self._input, shown[np.newaxis, :, :, np.newaxis])
-        self._interpreter.invoke()
-        steps = int(self._interpreter.get_tensor(self._output)[0, 0]) - self._zero
-        return float(self._step * steps)
 
 
 def surroundings(pyramid: Pyramid, place: Place) -> Gray:

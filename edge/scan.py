@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.boxes import Place, overlap
-from edge.interpreter import shipped, small_network
+from edge.interpreter import SmallNetwork, shipped
 from edge.pyramid import Gray, Pyramid
 
 NAME = "scan.tflite"
@@ -35,11 +35,7 @@ class Scan:
 
     def __init__(self, content: bytes | None = None) -> None:
         """Load the shipped network, or another of its kind: a TFLite file's bytes."""
-        self._interpreter = small_network(content or shipped(NAME))
-        self._input = int(self._interpreter.get_input_details()[0]["index"])
-        output = self._interpreter.get_output_details()[0]
-        self._output = int(output["index"])
-        self._step, self._zero = output["quantization"]
+        self._network = SmallNetwork(content or shipped(NAME))
         self._cells, self._sides = cells()
 
     def places(self, pyramid: Pyramid, least: float) -> list[tuple[Place, float]]:
@@ -55,13 +51,13 @@ class Scan:
 
     def view(self, view: Gray, least: float) -> list[tuple[Place, float]]:
         """Return the same for a picture of just the network's size, uint8 [DOWN, ACROSS]."""
-        self._interpreter.set_tensor(self._input, view[np.newaxis, :, :, np.newaxis])
-        self._interpreter.invoke()
-        told = self._interpreter.get_tensor(self._output)[0]
-        chosen = np.flatnonzero(told[:, 0] >= least / self._step + self._zero)
+        told = self._network.told(view)
+        chosen = np.flatnonzero(told[:, 0] >= least / self._network.step + self._network.zero)
         if not len(chosen):
             return []
-        values = (told[chosen].astype(np.float32) - self._zero) * np.float32(self._step)
+        values = (told[chosen].astype(np.float32) - self._network.zero) * np.float32(
+            self._network.step
+        )
         chosen = chosen[order := np.argsort(-values[:, 0], kind="stable")]
         values = values[order]
         side = self._sides[chosen]

@@ -6,7 +6,6 @@ Their run.json is that of what they were made of, with what was done to it: `mie
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from train.errors import UserError
 from train.files import write
 from train.fit import STATISTICS_IMAGES
 from train.predict import save_model
-from train.run import RECORD
+from train.run import RECORD, sha256
 from train.unpack import metadata, unpack
 
 
@@ -31,7 +30,7 @@ def unpacked(run: Path, file: Path, dataset: Dataset, command: str) -> None:
     """
     _require_free(run)
     network = unpack(file, _some(dataset))
-    made = {"unpacked": {"file": file.name, "sha256": _sha256(file)}, "command": command}
+    made = {"unpacked": {"file": file.name, "sha256": sha256(file)}, "command": command}
     run.mkdir(parents=True, exist_ok=True)
     save_model(network, run / "model.keras")
     _record(run, metadata(file)["training"] | made)
@@ -55,7 +54,7 @@ def averaged(
             )
     network = average(models, shares, _some(dataset))
     parts = [
-        {"file": str(Path(model.parent.name) / model.name), "sha256": _sha256(model), "share": part}
+        {"file": str(Path(model.parent.name) / model.name), "sha256": sha256(model), "share": part}
         for model, part in zip(models, shares, strict=True)
     ]
     run.mkdir(parents=True, exist_ok=True)
@@ -85,7 +84,3 @@ def _read(path: Path) -> dict:
 
 def _record(run: Path, record: dict) -> None:
     write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -67,7 +67,7 @@ def start(
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
     teach = load_teachers(teachers, recipe.size)
-    record["teachers"] = [{"file": file.name, "sha256": _sha256(file)} for file in teachers]
+    record["teachers"] = [{"file": file.name, "sha256": sha256(file)} for file in teachers]
     record["unlabelled"] = unlabelled
     record["hosts"] = distribution.place()[1]
     distribution.require_same(
@@ -163,7 +163,7 @@ def _record(
         "seed": recipe.seed,
         "manifest_sha256": hashlib.sha256(manifest.encode()).hexdigest(),
         "weights": file.name if file.is_file() else weights,
-        "weights_sha256": _sha256(file) if file.is_file() else None,
+        "weights_sha256": sha256(file) if file.is_file() else None,
         "recipe": asdict(recipe),
         "backend": keras.backend.backend(),
         "versions": {
@@ -176,7 +176,8 @@ def _record(
     }
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file's bytes, hex."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
