@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 
 from convert.backdrop import Gray, background
-from convert.pasted import scenes
+from convert.cast import LARGEST, SMALLEST
+from convert.pasted import Placed, paste, scenes
 from convert.people import Pictures, locate
 from convert.places import Odds, Places
 from convert.scan_frames import DECOYS, PATCHES, cast_of, piece, spoilt
-from convert.scenes import stills
+from convert.scenes import NOISE, stills
 from edge.boxes import Place, overlap
 from edge.judge import surroundings
 from edge.photo import proposed
@@ -28,15 +29,16 @@ from edge.scan import Scan, distinct
 
 ON, OFF = 0.5, 0.3  # intersection over union from which a place is on a face, and up to which not
 WHOLE = 0.7  # share of a face that must be visible
-OF_FACE = 4  # places of each
+OF_FACE, ALONE = 4, 2  # places of each, and of each that is pasted by itself
 LOOKED_AT = 64  # places of a picture at which a network may err
 JITTER, SIZED = 0.06, 0.1  # standard deviations: sides, and of the logarithm of the size
+WIDER = 1.5  # times these where no scan says how far off its places are
 SURE_KEPT = (
     0.25  # share of the places without a face that are kept though a network is sure of them
 )
 ERROR = -3.0  # log odds from which a place without a face is one at which a network errs
 LONGEST, SHORTEST = 800, 280  # px, sides to which photographs are brought
-GROUNDS = 40  # made scenes out of which decoys are cut
+GROUNDS = 40  # made scenes out of which decoys, and what is behind single faces, are cut
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Shown:
 def pasted(faces: Pictures, seed: int, scenery: Sequence[Gray] = ()) -> Iterator[Shown]:
     """Yield scenes as convert.pasted makes them, each picture once, and decoys pasted as well."""
     rng = np.random.default_rng([seed, 8])
-    ground = [np.clip(background(rng), 0, 255).astype(np.uint8) for _ in range(GROUNDS)]
+    ground = _grounds(rng)
     side = faces.shape[1]
     pictures, known = [], []
     for face in faces:
@@ -107,6 +109,40 @@ def photographs(pictures: Sequence[Gray], seed: int) -> Iterator[Shown]:
         yield Shown(np.ascontiguousarray(gray), ())
 
 
+def alone(faces: Pictures, seed: int) -> Iterator[Shown]:
+    """Yield each picture once, by itself in the middle of a piece of a made scene.
+
+    No scan looks at them, and the scenes are few: so all faces can be shown at little cost.
+    """
+    rng = np.random.default_rng([seed, 13])
+    grounds = _grounds(rng)
+    for face in faces:
+        ground = grounds[int(rng.integers(len(grounds)))]
+        side = round(math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST))))
+        whole = min(2 * side, *ground.shape)
+        top, left = (int(rng.integers(length - whole + 1)) for length in ground.shape)
+        canvas = ground[top : top + whole, left : left + whole].astype(np.float32)
+        off = (whole - side) // 2
+        paste(canvas, face, Placed(0, off, off, side))
+        canvas += rng.normal(0, NOISE, canvas.shape).astype(np.float32)
+        x, y, width = locate(face)
+        place = (off + x * side, off + y * side, width * side)
+        yield Shown(np.clip(canvas, 0, 255).astype(np.uint8), ((place, 1.0),))
+
+
+def faces_of(shown: Iterable[Shown], seed: int) -> Places:
+    """Return places on the faces of pictures, off by chance: no scan proposes them."""
+    rng = np.random.default_rng([seed, 14])
+    places = Places([], [])
+    for one in shown:
+        pyramid = Pyramid(one.gray)
+        for face, _ in one.faces:
+            for place in _off(face, ALONE, WIDER, rng):
+                places.views.append(surroundings(pyramid, place))
+                places.faces.append(True)
+    return places
+
+
 def gather(shown: Iterable[Shown], seed: int, most: int, network: Odds | None = None) -> Places:
     """Return places of pictures: of each face some, and at most so many others of each picture.
 
@@ -161,13 +197,24 @@ def _of_face(
     """Return places on a face: half of them as the scan proposes it, the others off by chance."""
     proposals = [place for place, _ in found if overlap(place, face) > ON]
     chosen = [proposals[i] for i in rng.permutation(len(proposals))[: OF_FACE // 2]]
+    return chosen + _off(face, OF_FACE - len(chosen), 1.0, rng)
+
+
+def _off(face: Place, number: int, times: float, rng: np.random.Generator) -> list[Place]:
+    """Return so many places on a face, off by chance and so many times as far as usual."""
     x, y, side = face
-    while len(chosen) < OF_FACE:
-        across, down = rng.normal(0, JITTER, 2) * side
-        place = (x + across, y + down, side * math.exp(rng.normal(0, SIZED)))
+    chosen: list[Place] = []
+    while len(chosen) < number:
+        across, down = times * rng.normal(0, JITTER, 2) * side
+        place = (x + across, y + down, side * math.exp(times * rng.normal(0, SIZED)))
         if overlap(place, face) > ON:
             chosen.append(place)
     return chosen
+
+
+def _grounds(rng: np.random.Generator) -> list[Gray]:
+    """Return what is behind the faces of some made scenes."""
+    return [np.clip(background(rng), 0, 255).astype(np.uint8) for _ in range(GROUNDS)]
 
 
 def _errors(pyramid: Pyramid, others: Sequence[Place], network: Odds, most: int) -> list[Place]:

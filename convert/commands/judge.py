@@ -22,7 +22,17 @@ from convert.commands.deliver import deliver
 from convert.commands.faceness import HELD_OUT, read_pictures
 from convert.commands.faces import DataArgument
 from convert.faceness import Measured
-from convert.judged import Shown, doubtful, gather, joined, living, pasted, photographs
+from convert.judged import (
+    Shown,
+    alone,
+    doubtful,
+    faces_of,
+    gather,
+    joined,
+    living,
+    pasted,
+    photographs,
+)
 from convert.people import training_faces
 from convert.places import Odds, Places
 from convert.write import check_writable
@@ -30,7 +40,7 @@ from train.backend import start_quietly
 
 OF_SCENE, OF_PICTURE, OF_ERRORS = 14, 40, 20  # places without a face of each, at most
 PASTED = 4  # faces pasted for each scene of people
-FIRST, LAST = 2, 4  # epochs before and after the first network's errors are added
+FIRST, LATER = 2, (3, 5)  # epochs: of the first network, and each time its errors are added
 FRESH, TURNS = 5, 2  # scenes for one in which errors are looked for, and rounds of the pictures
 MEASURED = 8  # a scene is measured on for so many that are learnt from
 LEVELS = (-2.0, 0.0, 1.0, 2.0, 3.0)
@@ -61,8 +71,8 @@ def judge(
     """Train on what the scan proposes, quantise, measure on other scenes, and write it or refuse.
 
     Faces are FER-2013's training pictures; every tenth is kept for the measurement. Places without
-    a face come from made scenes and from photographs, first what the scan proposes, then what a
-    first network takes for faces. It takes about half an hour of CPU time.
+    a face come from made scenes and from photographs, first what the scan proposes, then, twice,
+    what the network takes for faces. It takes about an hour and a half of CPU time.
     """
     check_writable(out)
     scenery = read_pictures(pictures)
@@ -94,16 +104,22 @@ def judge(
 
     keras.utils.set_random_seed(seed)
     network = making.build(None if weights == "none" else weights)
-    places = joined(of_scenes("scenes", learnt, scenes, seed), of_pictures("pictures", seed))
-    making.train(network, places, FIRST, seed, "network")
-    odds = faceness.odds(network)
-    fresh = learnt[::-1]
+    shown = alone(faces[learnt], seed)
     places = joined(
-        doubtful(places, odds, seed),
-        of_scenes("its errors", fresh, max(6, scenes // FRESH), seed + 1, odds),
-        *(of_pictures("its errors", seed + 1 + turn, odds) for turn in range(TURNS)),
+        of_scenes("scenes", learnt, scenes, seed),
+        of_pictures("pictures", seed),
+        faces_of(tqdm(shown, desc="faces", total=len(learnt), disable=None), seed),
     )
-    making.train(network, places, LAST, seed + 1, "network")
+    making.train(network, places, FIRST, seed, "network")
+    for turn, epochs in enumerate(LATER):
+        odds = faceness.odds(network)
+        fresh, again = np.roll(learnt, -PASTED * scenes * (turn + 1)), seed + 1 + TURNS * turn
+        places = joined(
+            doubtful(places, odds, again),
+            of_scenes("its errors", fresh, max(6, scenes // FRESH), again, odds),
+            *(of_pictures("its errors", again + side, odds) for side in range(TURNS)),
+        )
+        making.train(network, places, epochs, again, "network")
     int8 = faceness.quantised(network, places)
     others = of_scenes(
         "measuring", held, max(6, scenes // MEASURED), seed + 9, faceness.odds(network)

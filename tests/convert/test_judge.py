@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from convert import judge as making
 from convert.judge import build
-from convert.judged import ERROR, OFF, Shown, doubtful, gather, living, pasted, photographs
+from convert.judged import (
+    ERROR,
+    OFF,
+    Shown,
+    alone,
+    doubtful,
+    faces_of,
+    gather,
+    living,
+    pasted,
+    photographs,
+)
 from convert.places import Places
 from edge.boxes import overlap
 from edge.judge import SIZE
@@ -89,6 +101,24 @@ def test_scenes_say_where_their_faces_are_and_photographs_have_none() -> None:
     (photograph,) = photographs(scenery, 2)
     assert photograph.faces == ()
     assert sorted(photograph.gray.shape)[1] <= 800
+
+
+def test_each_face_is_shown_by_itself_too_and_cut_out_twice_as_what_it_is() -> None:
+    rng = np.random.default_rng(0)
+    faces = np.repeat(rng.integers(0, 2, (12, 6, 6)) * 255, 8, 1).repeat(8, 2).astype(np.uint8)
+    made = list(alone(faces, 2))
+    assert len(made) == len(faces)
+    for one, face in zip(made, faces, strict=True):
+        (((x, y, side), visible),) = one.faces
+        assert visible == 1
+        left, top = round(x - side / 2), round(y - side / 2)
+        there = one.gray[top : top + round(side), left : left + round(side)]
+        there = cv2.resize(there, (48, 48), interpolation=cv2.INTER_AREA).astype(float)
+        assert np.corrcoef(there.ravel(), face.ravel())[0, 1] > 0.8
+    places = faces_of(made, 2)
+    assert places.faces == [True] * 24
+    first, second = places.views[:2]
+    assert not np.array_equal(first, second)
 
 
 def test_a_folder_without_pictures_is_one_sentence(

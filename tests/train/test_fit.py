@@ -24,7 +24,7 @@ from train.fit import fit
 from train.labels import LABELS
 from train.metrics import softmax
 from train.predict import load_model, logits
-from train.recipe import BALANCED
+from train.recipe import BALANCED, Augmentation
 from train.run import LABELLED, faces, start, with_unlabelled
 from train.votes import VOTE_COLUMNS
 
@@ -47,7 +47,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(data: Path, run: Path, *more: str) -> list[str]:
     options = "--weights none --alpha 0.35 --size 32 --batch 28 --head-epochs 1"
-    options += " --small-epochs 0 --epochs 3"
+    options += " --small-epochs 0 --epochs 3 --augment 0.5 --jitter 2"
     run_option = ["--run", str(run), *options.split(), *more]
     program = "from train.cli import main; main()"
     return [sys.executable, "-c", program, "fit", str(data), *run_option]
@@ -84,6 +84,9 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     record = json.loads((run / "run.json").read_text())
     assert record["images"] == 7 * 12
     assert record["recipe"]["epochs"] == 3
+    changes, usual = Augmentation(**record["recipe"]["augmentation"]), BALANCED.augmentation
+    assert (changes.rotate, changes.mixup) == (usual.rotate / 2, usual.mixup / 2)
+    assert (changes.zoom, changes.shift) == (usual.zoom * 2, usual.shift * 2)
     assert {file.name for file in run.iterdir()} == {
         "model.keras",
         "log.csv",
@@ -94,7 +97,7 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
 
     # Another recipe must not go on from these weights, nor a second run write over the first.
     same = replace(BALANCED, **json.loads((run / "run.json").read_text())["recipe"])
-    same = replace(same, augmentation=BALANCED.augmentation)
+    same = replace(same, augmentation=changes)
     with pytest.raises(UserError, match="another recipe"):
         start(run, load(data), "balanced", "none", replace(same, rate=0.5), True)
     with pytest.raises(UserError, match="give --resume"):

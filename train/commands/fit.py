@@ -76,6 +76,10 @@ def fit(
     augment: Annotated[
         float, typer.Option(min=0.0, help="How far faces are changed, times the recipe's.")
     ] = 1.0,
+    jitter: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="The same for zoom and shift alone, by which boxes are off."),
+    ] = None,
     degrade: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness, and of noise."),
@@ -124,7 +128,12 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
-    recipe = replace(recipe, augmentation=recipe.augmentation.times(augment))
+    whole = recipe.augmentation
+    recipe = replace(recipe, augmentation=whole.times(augment))
+    if jitter is not None:
+        off = whole.times(jitter)
+        boxes = {"zoom": off.zoom, "shift": off.shift}
+        recipe = replace(recipe, augmentation=replace(recipe.augmentation, **boxes))
     if degrade is not None:
         recipe = replace(recipe, augmentation=replace(recipe.augmentation, degrade=degrade))
     if labels == "votes":
