@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.crop import STILL_MARGINS, Box, face_input, still_views
+from edge.crop import STILL_SHIFTS, Box, face_input, still_views
 from edge.modelfile import Crop, Metadata
 
 PLAIN = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
@@ -109,15 +109,25 @@ def test_what_is_no_gray_picture_is_refused(metadata: Metadata, picture: np.ndar
         face_input(picture, None, metadata)
 
 
-def test_a_still_is_seen_with_margins_around_the_models(metadata: Metadata) -> None:
-    box, asked = (100, 80, 60, 60), with_margin(metadata, 0.2)
+def test_a_still_is_seen_a_little_off_its_box_too_and_mirrored(metadata: Metadata) -> None:
+    box, asked = (100, 80, 100, 100), with_margin(metadata, 0.0)
     views = still_views(PLAIN, box, asked)
-    assert views.shape == (len(STILL_MARGINS), 48, 48)
-    for view, more in zip(views, STILL_MARGINS, strict=True):
-        np.testing.assert_array_equal(
-            view, face_input(PLAIN, box, with_margin(metadata, 0.2 + more))
-        )
-    assert np.mean(STILL_MARGINS) == pytest.approx(0)
+    assert views.shape == (2 * len(STILL_SHIFTS), 48, 48)
+    seen, mirrored = np.split(views, 2)
+    for view, (right, down) in zip(seen, STILL_SHIFTS, strict=True):
+        shifted = (100 + round(100 * right), 80 + round(100 * down), 100, 100)
+        np.testing.assert_array_equal(view, face_input(PLAIN, shifted, asked))
+    np.testing.assert_array_equal(mirrored, seen[:, :, ::-1])
+    np.testing.assert_allclose(np.mean(STILL_SHIFTS, axis=0), 0)
+    assert len({view.tobytes() for view in seen}) == len(STILL_SHIFTS)
+
+
+def test_what_a_still_is_seen_in_stays_inside_the_picture(metadata: Metadata) -> None:
+    corner, asked = (0, 0, 100, 100), with_margin(metadata, 0.0)
+    seen = still_views(PLAIN, corner, asked)[: len(STILL_SHIFTS)]
+    for view, (right, down) in zip(seen, STILL_SHIFTS, strict=True):
+        shifted = (max(0, round(100 * right)), max(0, round(100 * down)), 100, 100)
+        np.testing.assert_array_equal(view, face_input(PLAIN, shifted, asked))
 
 
 def test_a_picture_that_is_a_face_is_seen_once(metadata: Metadata) -> None:

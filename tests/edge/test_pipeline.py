@@ -4,7 +4,7 @@ import numpy as np
 from made import LABELS, PORTRAITS, band_face
 
 from edge.classifier import Classifier
-from edge.crop import STILL_MARGINS, Box, still_views
+from edge.crop import STILL_SHIFTS, Box, still_views
 from edge.detect import HaarDetector
 from edge.modelfile import Model
 from edge.picture import read_picture
@@ -52,7 +52,7 @@ def test_real_parts_on_a_real_picture(model: Model) -> None:
     assert len(result.faces) == 2
     for face in result.faces:
         views = still_views(picture.gray, face.box, model.metadata)
-        assert len(views) == len(STILL_MARGINS)
+        assert len(views) == 2 * len(STILL_SHIFTS)
         assert face.reading == read(classifier.logits(views).mean(axis=0), model.metadata)
 
 
