@@ -9,14 +9,26 @@ Place = tuple[float, float, float]  # centre x, centre y, side: px of the frame
 
 def iou(a: Sequence[float], b: Sequence[float]) -> float:
     """Return intersection over union of two boxes (left, top, width, height), 0 to 1."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
+    both = _both(a, b)
     return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
 def overlap(a: Place, b: Place) -> float:
     """Return intersection over union of two squares."""
-    return iou(*((x - side / 2, y - side / 2, side, side) for x, y, side in (a, b)))
+    return iou(_box(a), _box(b))
+
+
+def shared(a: Place, b: Place) -> float:
+    """Return how much of the smaller of two squares is in the other one, 0 to 1."""
+    return _both(_box(a), _box(b)) / min(a[2], b[2]) ** 2
+
+
+def _box(place: Place) -> tuple[float, float, float, float]:
+    x, y, side = place
+    return x - side / 2, y - side / 2, side, side
+
+
+def _both(a: Sequence[float], b: Sequence[float]) -> float:
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(0.0, width) * max(0.0, height)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.boxes import Place, overlap
+from edge.boxes import Place, overlap, shared
 from edge.crop import Box
-from edge.detect import without_nested
 from edge.judge import Judge
 from edge.pyramid import Gray, Pyramid
 from edge.scan import ACROSS, AROUND, DOWN, Scan, distinct
@@ -24,7 +23,9 @@ LEAST = -2.5  # log odds of the scan from which a place is looked at
 MOST = 64  # places looked at, at most
 VOTES = 0.5  # intersection over union from which what a scan says is of the same face
 # What a place needs: the judge's log odds and WEIGHT times those of the scan.
-WEIGHT, ENOUGH = 0.7, 1.3
+WEIGHT, ENOUGH = 0.7, 0.0
+# Of the smaller of two places, up to which both may be faces: one hides the other a little.
+SHARED = 0.4
 
 
 class PhotoDetector:
@@ -52,17 +53,33 @@ class PhotoDetector:
             size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
             gray = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
         boxes = [_box(place, factor, border, width, height) for place in self._places(gray)]
-        return without_nested([box for box in boxes if box is not None])
+        return sorted((b for b in boxes if b is not None), key=lambda b: (-b[2] * b[3], b))
 
     def _places(self, gray: Gray) -> list[Place]:
         pyramid = Pyramid(gray)
         found = proposed(self._scan, gray)
         judged = [
-            (place, WEIGHT * odds + self._judge.at(pyramid, place))
+            (WEIGHT * odds + self._judge.at(pyramid, place), place)
             for place, odds in distinct(found, MOST)
         ]
-        judged.sort(key=lambda pair: -pair[1])
-        return [_voted(place, found) for place, odds in distinct(judged, MOST) if odds >= ENOUGH]
+        return apart(
+            (place, _voted(place, found))
+            for odds, place in sorted(judged, reverse=True)
+            if odds >= ENOUGH
+        )
+
+
+def apart(places: Iterable[tuple[Place, Place]]) -> list[Place]:
+    """Return the second of each pair, if neither of it is much the same as of a pair before.
+
+    The surest come first, so that a doubtful place around a face does not take it along, nor one
+    in the middle of it count as another.
+    """
+    kept: list[tuple[Place, Place]] = []
+    for pair in places:
+        if all(shared(a, b) <= SHARED for other in kept for a, b in zip(pair, other, strict=True)):
+            kept.append(pair)
+    return [voted for _, voted in kept]
 
 
 def proposed(scan: Scan, gray: Gray) -> list[tuple[Place, float]]:

@@ -151,8 +151,9 @@ int8, in {size / 1024:.0f} KB; {MULTIPLICATIONS} million multiplications.
 
 Made by `mien-convert judge fer2013.zip --pictures FOLDER --weights FILE --scenes {scenes} --seed
 {seed}` from FER-2013's training pictures, set into made scenes as convert/scan_frames.py and
-convert/pasted.py do, among decoys, and from {scenery:,} photographs and pictures without faces:
-first places that the scan proposes, then those at which the network erred.
+convert/pasted.py do, among decoys, and each by itself, and from {scenery:,} photographs and
+pictures without faces: first places that the scan proposes, then, twice, those at which the network
+erred.
 
 Measured with the int8 file on {found.faces:,} views of faces that it was not trained on and on
 {found.places:,} places without one in the same new scenes, those that the network takes for faces

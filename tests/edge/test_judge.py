@@ -8,7 +8,7 @@ import pytest
 from made import PORTRAITS
 
 from edge.judge import Judge
-from edge.photo import PhotoDetector
+from edge.photo import PhotoDetector, apart
 from edge.picture import read_picture
 from edge.pyramid import Pyramid
 
@@ -43,3 +43,13 @@ def test_a_face_is_found_in_other_light_and_out_of_focus() -> None:
     dark = (picture * 0.4).astype(np.uint8)
     for changed in (dark, cv2.GaussianBlur(picture, (0, 0), 2.0), cv2.equalizeHist(picture)):
         assert len(PhotoDetector().detect(changed)) == 2
+
+
+def test_of_places_that_share_much_the_surest_stays() -> None:
+    face = (100.0, 100.0, 60.0)
+    around, within = (110.0, 105.0, 130.0), (102.0, 108.0, 25.0)
+    beside = (148.0, 104.0, 50.0)  # a person behind the other's shoulder
+    places = [face, around, within, beside]
+    assert apart((place, place) for place in places) == [face, beside]
+    # What two places came to be by a vote counts too.
+    assert apart([(face, face), (beside, within)]) == [face]
