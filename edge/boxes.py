@@ -10,6 +10,8 @@ Place = tuple[float, float, float]  # centre x, centre y, side: px of the frame
 def iou(a: Sequence[float], b: Sequence[float]) -> float:
     """Return intersection over union of two boxes (left, top, width, height), 0 to 1."""
     both = _both(a, b)
+    if not both:
+        return 0.0
     return both / (a[2] * a[3] + b[2] * b[3] - both)
 
 
@@ -31,4 +33,4 @@ def _box(place: Place) -> tuple[float, float, float, float]:
 def _both(a: Sequence[float], b: Sequence[float]) -> float:
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return max(0.0, width) * max(0.0, height)
+    return width * height if width > 0 and height > 0 else 0.0
