@@ -46,7 +46,7 @@ MEASURED = 8  # a scene is measured on for so many that are learnt from
 LEVELS = (-2.0, 0.0, 1.0, 2.0, 3.0)
 MULTIPLICATIONS = 2.4  # millions, for the card
 # What is refused: shares of the faces that it does not see, and of those places that it takes for
-# faces most, most of them parts of faces; the shipped one has 0.034 and 0.149.
+# faces most, most of them parts of faces; the shipped one has 0.0496 and 0.126.
 MOST_MISSED, MOST_MISTAKEN = 0.05, 0.2
 
 
@@ -72,7 +72,7 @@ def judge(
 
     Faces are FER-2013's training pictures; every tenth is kept for the measurement. Places without
     a face come from made scenes and from photographs, first what the scan proposes, then, twice,
-    what the network takes for faces. It takes about an hour and a half of CPU time.
+    what the network takes for faces. It takes about an hour on two cores.
     """
     check_writable(out)
     scenery = read_pictures(pictures)
