@@ -99,6 +99,9 @@ def panel(axes: Any, systems: list[System], attribute: str, label: str) -> None:
             va="bottom" if system.ours else "top",
             fontsize=9,
             fontweight=weight,
+            # Over another one's line, under its points.
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            zorder=1.5,
         )
     axes.set_xscale("log")
     axes.set_xlim(min(costs.values()) / 2, max(costs.values()) * 2)
