@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT = 640, 480  # px
 MARGIN = 24  # px of scene around the picture, for the camera to move in
+GROUNDS = 40  # made scenes out of which pieces are cut
 LARGEST_PART = 2.5  # times that a picture is enlarged beyond what fills a scene, at most
 
 
@@ -42,6 +43,11 @@ def background(rng: np.random.Generator) -> Floats:
         y = top + int(rng.integers(0, 14))
         cv2.rectangle(scene, (x, y), (x + 11, top + 90), float(rng.uniform(20, 235)), -1)
     return np.asarray(cv2.GaussianBlur(scene, (0, 0), 0.8), np.float32)
+
+
+def grounds(rng: np.random.Generator) -> list[Gray]:
+    """Return what is behind the people of some made scenes, to cut pieces out of."""
+    return [np.clip(background(rng), 0, 255).astype(np.uint8) for _ in range(GROUNDS)]
 
 
 def part_of(picture: Gray, rng: np.random.Generator) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -23,6 +22,7 @@ from edge.modelfile import FORMAT, Crop, Metadata
 from edge.reading import softmax
 from train.confidence import risk_coverage, threshold_at
 from train.dataset import Dataset
+from train.files import sha256
 from train.labels import LABELS
 
 MEASURES = ("n", "accuracy", "balanced_accuracy", "macro_f1", "recall", "ece")
@@ -126,7 +126,7 @@ def training(model: Path, converted: Converted) -> dict[str, Any]:
     known = read_run(model.parent / "run.json")
     return {
         **known,
-        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model_sha256": sha256(model),
         "architecture": converted.architecture,
         "parameters": converted.parameters,
         "convert_versions": tool_versions() | converted.versions,

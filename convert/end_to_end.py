@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from convert.pasted import find, offsets
 from edge.classifier import Classifier
-from edge.crop import face_input, still_views
+from edge.crop import face_input
 from edge.detect import Detector
 from edge.modelfile import Crop, Metadata
+from edge.pipeline import still_logits
 
 MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
 BANDS = ((48, 80), (80, 128), (128, 241))  # px, sides of pasted pictures told apart
@@ -65,10 +66,11 @@ def run(
                 continue
             for margin, asked in by_margin.items():
                 gray = result.scene.gray
-                views = (
-                    still_views(gray, box, asked) if still else face_input(gray, box, asked)[None]
-                )
-                found[margin][place.face] = int(classifier.logits(views).mean(axis=0).argmax())
+                if still:
+                    told = still_logits(classifier, gray, box, asked)
+                else:
+                    told = classifier.logits(face_input(gray, box, asked)[np.newaxis])[0]
+                found[margin][place.face] = int(told.argmax())
     whole = np.stack([face_input(face, None, metadata) for face in faces])
     cropped = classifier.logits(whole).argmax(axis=1)
     return Answers(sides, cropped, found, away, count, false, time.process_time() - begin)

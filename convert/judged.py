@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from convert.backdrop import Gray, background
+from convert.backdrop import Gray, grounds
 from convert.cast import LARGEST, SMALLEST
 from convert.pasted import Placed, paste, scenes
 from convert.people import Pictures, locate
 from convert.places import Odds, Places
-from convert.scan_frames import DECOYS, PATCHES, cast_of, piece, spoilt
-from convert.scenes import NOISE, stills
+from convert.scan_frames import DECOYS, PATCHES, piece, populated, spoilt
+from convert.scenes import NOISE
 from edge.boxes import Place, overlap
 from edge.judge import surroundings
 from edge.photo import proposed
@@ -33,12 +33,9 @@ OF_FACE, ALONE = 4, 2  # places of each, and of each that is pasted by itself
 LOOKED_AT = 64  # places of a picture at which a network may err
 JITTER, SIZED = 0.06, 0.1  # standard deviations: sides, and of the logarithm of the size
 WIDER = 1.5  # times these where no scan says how far off its places are
-SURE_KEPT = (
-    0.25  # share of the places without a face that are kept though a network is sure of them
-)
+SURE_KEPT = 0.25  # share of the places without a face of which a network is sure: kept
 ERROR = -3.0  # log odds from which a place without a face is one at which a network errs
 LONGEST, SHORTEST = 800, 280  # px, sides to which photographs are brought
-GROUNDS = 40  # made scenes out of which decoys, and what is behind single faces, are cut
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Shown:
 def pasted(faces: Pictures, seed: int, scenery: Sequence[Gray] = ()) -> Iterator[Shown]:
     """Yield scenes as convert.pasted makes them, each picture once, and decoys pasted as well."""
     rng = np.random.default_rng([seed, 8])
-    ground = _grounds(rng)
+    ground = grounds(rng)
     side = faces.shape[1]
     pictures, known = [], []
     for face in faces:
@@ -81,17 +78,8 @@ def living(
 ) -> Iterator[Shown]:
     """Yield so many scenes of people with shoulders who hide each other, among decoys."""
     rng = np.random.default_rng([seed, 9])
-    cast, known = cast_of(faces, number, seed, scenery, rng)
-    for frame in stills(cast, number, seed, scenery):
-        yield Shown(
-            frame.gray,
-            tuple(
-                ((x + w / 2, y + w / 2, w), truth.visible)
-                for truth in frame.truths
-                if known[truth.face % len(cast)]
-                for x, y, w, _ in [truth.box]
-            ),
-        )
+    for gray, shown in populated(faces, number, seed, scenery, rng):
+        yield Shown(gray, tuple(shown))
 
 
 def photographs(pictures: Sequence[Gray], seed: int) -> Iterator[Shown]:
@@ -115,9 +103,9 @@ def alone(faces: Pictures, seed: int) -> Iterator[Shown]:
     No scan looks at them, and the scenes are few: so all faces can be shown at little cost.
     """
     rng = np.random.default_rng([seed, 13])
-    grounds = _grounds(rng)
+    behind = grounds(rng)
     for face in faces:
-        ground = grounds[int(rng.integers(len(grounds)))]
+        ground = behind[int(rng.integers(len(behind)))]
         side = round(math.exp(rng.uniform(math.log(SMALLEST), math.log(LARGEST))))
         whole = min(2 * side, *ground.shape)
         top, left = (int(rng.integers(length - whole + 1)) for length in ground.shape)
@@ -210,11 +198,6 @@ def _off(face: Place, number: int, times: float, rng: np.random.Generator) -> li
         if overlap(place, face) > ON:
             chosen.append(place)
     return chosen
-
-
-def _grounds(rng: np.random.Generator) -> list[Gray]:
-    """Return what is behind the faces of some made scenes."""
-    return [np.clip(background(rng), 0, 255).astype(np.uint8) for _ in range(GROUNDS)]
 
 
 def _errors(pyramid: Pyramid, others: Sequence[Place], network: Odds, most: int) -> list[Place]:

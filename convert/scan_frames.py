@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from convert.backdrop import HEIGHT, WIDTH, Gray, background
+from convert.backdrop import HEIGHT, WIDTH, Gray, grounds
 from convert.cast import Person
 from convert.people import Pictures, people
 from convert.scenes import STILLS, stills
+from edge.boxes import Place
 from edge.scan import ACROSS, DOWN
 
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn
@@ -47,23 +48,34 @@ def frames(
 ) -> Iterator[Frame]:
     """Yield so many frames with faces from pictures, uint8 [n, s, s]."""
     rng = np.random.default_rng([seed, 6])
-    cast, known = cast_of(faces, number, seed, scenery, rng)
+    for gray, shown in populated(faces, number, seed, scenery, rng):
+        rows = [(*place, visible) for place, visible in shown]
+        yield _fitted(gray, np.array(rows, np.float32).reshape(-1, 4), rng)
+
+
+def populated(
+    faces: Pictures, number: int, seed: int, scenery: Sequence[Gray], rng: np.random.Generator
+) -> Iterator[tuple[Gray, list[tuple[Place, float]]]]:
+    """Yield so many scenes of people among decoys, and each face's place and visible share."""
+    cast, known = _cast(faces, number, seed, scenery, rng)
     for frame in stills(cast, number, seed, scenery):
-        rows = [
-            (x + w / 2, y + w / 2, w, truth.visible)
-            for truth in frame.truths
-            if known[truth.face % len(cast)]
-            for x, y, w, _ in [truth.box]
-        ]
-        yield _fitted(frame.gray, np.array(rows, np.float32).reshape(-1, 4), rng)
+        yield (
+            frame.gray,
+            [
+                ((x + w / 2, y + w / 2, w), truth.visible)
+                for truth in frame.truths
+                if known[truth.face % len(cast)]
+                for x, y, w, _ in [truth.box]
+            ],
+        )
 
 
-def cast_of(
+def _cast(
     faces: Pictures, number: int, seed: int, scenery: Sequence[Gray], rng: np.random.Generator
 ) -> tuple[list[Person], list[bool]]:
     """Return people and decoys, and who of them is no decoy."""
     drawn = people(faces, (number // STILLS + 1) * PEOPLE_A_SCENE, seed)
-    ground = [np.clip(background(rng), 0, 255).astype(np.uint8) for _ in range(40)]
+    ground = grounds(rng)
     cast, known = [], []
     for person in drawn:
         decoy = rng.random() < DECOYS

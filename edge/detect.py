@@ -88,7 +88,7 @@ def _to_original(box: Iterable[int], factor: float, border: int, width: int, hei
 def without_nested(boxes: Sequence[Box]) -> list[Box]:
     """Drop boxes that lie for the most part inside a larger one: no face stands in another."""
     kept: list[Box] = []
-    for box in sorted(boxes, key=lambda b: (-b[2] * b[3], b)):
+    for box in largest_first(boxes):
         x, y, w, h = box
         if all(
             2 * max(0, min(x + w, X + W) - max(x, X)) * max(0, min(y + h, Y + H) - max(y, Y))
@@ -97,6 +97,11 @@ def without_nested(boxes: Sequence[Box]) -> list[Box]:
         ):
             kept.append(box)
     return kept
+
+
+def largest_first(boxes: Iterable[Box]) -> list[Box]:
+    """Return the boxes in the order in which every detector gives them."""
+    return sorted(boxes, key=lambda b: (-b[2] * b[3], b))
 
 
 def load_cascade(name: str) -> cv2.CascadeClassifier:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edge.boxes import Place, overlap, shared
 from edge.crop import Box
+from edge.detect import largest_first
 from edge.judge import Judge
 from edge.pyramid import Gray, Pyramid
 from edge.scan import ACROSS, AROUND, DOWN, Scan, distinct
@@ -53,7 +54,7 @@ class PhotoDetector:
             size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
             gray = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
         boxes = [_box(place, factor, border, width, height) for place in self._places(gray)]
-        return sorted((b for b in boxes if b is not None), key=lambda b: (-b[2] * b[3], b))
+        return largest_first(box for box in boxes if box is not None)
 
     def _places(self, gray: Gray) -> list[Place]:
         pyramid = Pyramid(gray)

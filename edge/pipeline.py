@@ -60,8 +60,21 @@ class Pipeline:
         `None` for a box takes the whole picture as one face.
         """
         whole = (0, 0, gray.shape[1], gray.shape[0])
-        views = [still_views(gray, box, self.metadata) for box in boxes]
         return tuple(
-            Face(box or whole, read(self.classifier.logits(seen).mean(axis=0), self.metadata))
-            for box, seen in zip(boxes, views, strict=True)
+            Face(
+                box or whole,
+                read(still_logits(self.classifier, gray, box, self.metadata), self.metadata),
+            )
+            for box in boxes
         )
+
+
+def still_logits(
+    classifier: Classifier, gray: npt.NDArray[np.uint8], box: Box | None, metadata: Metadata
+) -> npt.NDArray[np.float32]:
+    """Return the logits, float32 [K], of a face in a still, uint8 [H, W]: the mean of its views.
+
+    Raises as `edge.crop.face_input` does.
+    """
+    told: npt.NDArray[np.float32] = classifier.logits(still_views(gray, box, metadata)).mean(axis=0)
+    return told

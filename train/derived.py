@@ -16,10 +16,10 @@ from train import checkpoint, subset
 from train.average import average
 from train.dataset import Dataset
 from train.errors import UserError
-from train.files import write
+from train.files import sha256, write
 from train.fit import STATISTICS_IMAGES
 from train.predict import save_model
-from train.run import RECORD, sha256
+from train.run import RECORD
 from train.unpack import metadata, unpack
 
 

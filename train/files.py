@@ -1,7 +1,8 @@
-"""Writes a file beside its place and renames it, so that none is ever half there."""
+"""Writes a file beside its place and renames it, so that none is ever half there; hashes one."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from train.errors import UserError
@@ -22,3 +23,8 @@ def write(path: Path, data: bytes, option: str = "--out") -> None:
         raise UserError(
             f"cannot write {path}: {error.strerror}; choose another place with {option}."
         ) from error
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file's bytes, hex."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

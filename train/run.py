@@ -16,7 +16,7 @@ import numpy as np
 from train import checkpoint, distribution, subset, votes
 from train.dataset import Dataset
 from train.errors import UserError
-from train.files import write
+from train.files import sha256, write
 from train.fit import Faces, fit
 from train.labels import LABELS
 from train.metrics import softmax
@@ -174,11 +174,6 @@ def _record(
             "mien": version("mien"),
         },
     }
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's bytes, hex."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _require_same(run: Path, record: dict) -> None:

@@ -5,7 +5,6 @@ mien-convert faceness fer2013.zip --out edge/detector/faceness.tflite
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,19 +15,17 @@ import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import faceness as making
-from convert.commands.deliver import deliver
 from convert.commands.faces import DataArgument
+from convert.commands.networks import begin, deliver
 from convert.faceness import Measured
-from convert.people import people, training_faces
+from convert.people import Pictures, people
 from convert.places import Odds, Places, gather
 from convert.scenes import STILLS, stills
 from convert.write import check_writable
 from edge.errors import UserError
 from edge.tracked import CERTAIN, CLEARLY, NO, YES
-from train.backend import start_quietly
 
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn
-HELD_OUT = 10  # every tenth picture is kept for the measurement
 FIRST, LAST = 3, 6  # epochs of the first network, which only finds errors, and of the last
 MEASURED = 8  # a frame is measured on for so many that are learnt from
 MULTIPLICATIONS = 0.8  # millions, for the card
@@ -59,21 +56,15 @@ def faceness(
     """
     check_writable(out)
     scenery = read_pictures(pictures) if pictures else []
-    faces = training_faces(data)
-    order = np.random.default_rng([seed, 5]).permutation(len(faces))
-    held, learnt = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    start_quietly()
-    import keras
+    learnt, held = begin(data, seed)
 
     def cut(
-        name: str, which: npt.NDArray[np.int64], number: int, seed: int, network: Odds | None = None
+        name: str, which: Pictures, number: int, seed: int, network: Odds | None = None
     ) -> Places:
-        cast = people(faces[which], number // STILLS * PEOPLE_A_SCENE + PEOPLE_A_SCENE, seed)
+        cast = people(which, number // STILLS * PEOPLE_A_SCENE + PEOPLE_A_SCENE, seed)
         made = tqdm(stills(cast, number, seed, scenery), desc=name, total=number, disable=None)
         return gather(made, seed, network)
 
-    keras.utils.set_random_seed(seed)
     first = making.build()
     places = cut("places", learnt, frames, seed)
     making.train(first, places, FIRST, seed, "first network")

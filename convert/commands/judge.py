@@ -5,22 +5,20 @@ mien-convert judge fer2013.zip --pictures FOLDER --weights FILE --out edge/detec
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import faceness
 from convert import judge as making
-from convert.commands.deliver import deliver
-from convert.commands.faceness import HELD_OUT, read_pictures
+from convert.commands.faceness import read_pictures
 from convert.commands.faces import DataArgument
+from convert.commands.networks import begin, deliver
 from convert.faceness import Measured
 from convert.judged import (
     Shown,
@@ -33,10 +31,9 @@ from convert.judged import (
     pasted,
     photographs,
 )
-from convert.people import training_faces
+from convert.people import Pictures
 from convert.places import Odds, Places
 from convert.write import check_writable
-from train.backend import start_quietly
 
 OF_SCENE, OF_PICTURE, OF_ERRORS = 14, 40, 20  # places without a face of each, at most
 PASTED = 4  # faces pasted for each scene of people
@@ -76,12 +73,7 @@ def judge(
     """
     check_writable(out)
     scenery = read_pictures(pictures)
-    faces = training_faces(data)
-    order = np.random.default_rng([seed, 5]).permutation(len(faces))
-    held, learnt = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    start_quietly()
-    import keras
+    learnt, held = begin(data, seed)
 
     def cut(
         name: str, shown: Iterator[Shown], number: int, most: int, network: Odds | None = None
@@ -90,11 +82,11 @@ def judge(
         return gather(bar, seed, most, network)
 
     def of_scenes(
-        name: str, which: npt.NDArray[np.int64], number: int, seed: int, network: Odds | None = None
+        name: str, which: Pictures, number: int, seed: int, network: Odds | None = None
     ) -> Places:
         shown = chain(
-            living(faces[which], number, seed, scenery),
-            pasted(faces[which][: PASTED * number], seed, scenery),
+            living(which, number, seed, scenery),
+            pasted(which[: PASTED * number], seed, scenery),
         )
         return cut(name, shown, 2 * number, OF_SCENE, network)
 
@@ -102,9 +94,8 @@ def judge(
         most = OF_PICTURE if network is None else OF_ERRORS
         return cut(name, photographs(scenery, seed), len(scenery), most, network)
 
-    keras.utils.set_random_seed(seed)
     network = making.build(None if weights == "none" else weights)
-    shown = alone(faces[learnt], seed)
+    shown = alone(learnt, seed)
     places = joined(
         of_scenes("scenes", learnt, scenes, seed),
         of_pictures("pictures", seed),
@@ -113,7 +104,8 @@ def judge(
     making.train(network, places, FIRST, seed, "network")
     for turn, epochs in enumerate(LATER):
         odds = faceness.odds(network)
-        fresh, again = np.roll(learnt, -PASTED * scenes * (turn + 1)), seed + 1 + TURNS * turn
+        fresh = np.roll(learnt, -PASTED * scenes * (turn + 1), axis=0)
+        again = seed + 1 + TURNS * turn
         places = joined(
             doubtful(places, odds, again),
             of_scenes("its errors", fresh, max(6, scenes // FRESH), again, odds),

@@ -5,24 +5,20 @@ mien-convert scan fer2013.zip --out edge/detector/scan.tflite
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import typer
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from convert import scan as making
-from convert.commands.deliver import deliver
-from convert.commands.faceness import HELD_OUT, PicturesOption, read_pictures
+from convert.commands.faceness import PicturesOption, read_pictures
 from convert.commands.faces import DataArgument
-from convert.people import training_faces
+from convert.commands.networks import begin, deliver
+from convert.people import Pictures
 from convert.scan import Measured
 from convert.scan_frames import Frame, frames
 from convert.write import check_writable
-from train.backend import start_quietly
 
 LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MEASURED = 20  # a frame is measured on for so many that are learnt from
@@ -48,18 +44,12 @@ def scan(
     """
     check_writable(out)
     scenery = read_pictures(pictures) if pictures else []
-    faces = training_faces(data)
-    order = np.random.default_rng([seed, 5]).permutation(len(faces))
-    held, learnt = order[::HELD_OUT], np.delete(order, np.s_[::HELD_OUT])
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    start_quietly()
-    import keras
+    learnt, held = begin(data, seed)
 
-    def made(name: str, which: npt.NDArray[np.int64], number: int, seed: int) -> list[Frame]:
-        drawn = frames(faces[which], number, seed, scenery)
+    def made(name: str, which: Pictures, number: int, seed: int) -> list[Frame]:
+        drawn = frames(which, number, seed, scenery)
         return list(tqdm(drawn, desc=name, total=number, disable=None))
 
-    keras.utils.set_random_seed(seed)
     network = making.build()
     shown = made("frames", learnt, number, seed)
     making.train(network, shown, epochs, seed, "network")

@@ -46,25 +46,21 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
     """Return box and probabilities of the largest face in a picture of the demo's."""
-    from edge.crop import still_views
     from edge.photo import PhotoDetector
     from edge.picture import read_picture
-    from edge.reading import softmax
+    from edge.pipeline import still_logits
+    from edge.reading import read
 
     gray = read_picture(DEMO / picture).gray
     boxes = PhotoDetector().detect(gray)
     if not boxes:
         return {"picture": picture, "box": None, "probabilities": {}}
     metadata = classifier.metadata
-    logits = classifier.logits(still_views(gray, boxes[0], metadata)).mean(axis=0, keepdims=True)
-    values = softmax(logits, metadata.temperature)[0]
+    reading = read(still_logits(classifier, gray, boxes[0], metadata), metadata)
     return {
         "picture": picture,
         "box": list(boxes[0]),
-        "probabilities": {
-            label: round(float(value), 4)
-            for label, value in zip(metadata.labels, values, strict=True)
-        },
+        "probabilities": {label: round(value, 4) for label, value in reading.probabilities.items()},
     }
 
 

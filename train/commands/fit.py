@@ -128,14 +128,13 @@ def fit(
         stem_stride=stem_stride,
         seed=seed,
     )
-    whole = recipe.augmentation
-    recipe = replace(recipe, augmentation=whole.times(augment))
+    changes = recipe.augmentation.times(augment)
     if jitter is not None:
-        off = whole.times(jitter)
-        boxes = {"zoom": off.zoom, "shift": off.shift}
-        recipe = replace(recipe, augmentation=replace(recipe.augmentation, **boxes))
+        boxes = recipe.augmentation.times(jitter)
+        changes = replace(changes, zoom=boxes.zoom, shift=boxes.shift)
     if degrade is not None:
-        recipe = replace(recipe, augmentation=replace(recipe.augmentation, degrade=degrade))
+        changes = replace(changes, degrade=degrade)
+    recipe = replace(recipe, augmentation=changes)
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
     if together is not None:
