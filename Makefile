@@ -36,7 +36,7 @@ setup: $(DEVICE) ## install what the device needs into .venv
 
 demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 and out/demo.jsonl
 	@mkdir -p out
-	@$(BIN)/mien run edge/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
+	@$(BIN)/mien run edge/mien/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
 	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
 
 train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= LABELS= VOTES= RUN=]
@@ -48,7 +48,7 @@ train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: D
 
 convert: need-data $(TRAIN) ## make a trained model int8, check and pack it: DATA= [RUN= OUT=]
 	@$(BIN)/mien-convert "$(RUN)/model.keras" "$(DATA)" --out "$(OUT)" $(ARGS)
-	@echo "try it: $(BIN)/mien run edge/demo/clip.mp4 --model $(OUT)"
+	@echo "try it: $(BIN)/mien run edge/mien/demo/clip.mp4 --model $(OUT)"
 
 wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no compiler on the Pi
 	@rm -rf build dist/mien-*.whl
@@ -59,10 +59,10 @@ wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no co
 arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hour: [SYSTEMS=trixie ARM= TESTS=]
 	@code=0; WHEEL=$$(ls dist/mien-*.whl) PYTHON=$(abspath $(BIN)/python) TESTS="$(TESTS)" \
 	    scripts/try-arm64.sh --tests $(SYSTEMS) || code=$$?; \
-	    $(BIN)/python scripts/arm64_logits.py compare out/arm64 $(ARGS) && exit $$code
+	    $(BIN)/python scripts/arm64/logits.py compare out/arm64 $(ARGS) && exit $$code
 
 score: need-data $(TRAIN) ## score the tracker on made films beside a full Haar search: DATA= [ARGS="--seed 1 --cache out/haar.json"]
-	@$(BIN)/python -m convert.score "$(DATA)" $(ARGS)
+	@$(BIN)/python -m mien_convert.face_networks.score "$(DATA)" $(ARGS)
 
 test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
 	@$(BIN)/python -m pytest $(ARGS)

@@ -1,7 +1,7 @@
-"""Makes edge/demo/ (portraits and clip) from public-domain portraits inside two PyPI packages.
+"""Makes edge/mien/demo/ (portraits and clip) from public-domain portraits inside two PyPI packages.
 
     pip install -c constraints.txt scikit-image matplotlib
-    python scripts/make_demo.py --out edge/demo
+    python scripts/make_demo.py --out edge/mien/demo
 
 scikit-image carries NASA's portrait of Eileen Collins, matplotlib the US Navy's of Grace Hopper.
 Both are cut out (a polygon drawn by hand, its border found by GrabCut) and moved over a made wall.
@@ -214,7 +214,7 @@ def holds(box: np.ndarray, point: np.ndarray) -> bool:
 def main() -> None:
     """Writes or checks the demo material."""
     parser = argparse.ArgumentParser(description="Makes the demo's portraits and clip.")
-    parser.add_argument("--out", type=Path, default=Path("edge/demo"))
+    parser.add_argument("--out", type=Path, default=Path("edge/mien/demo"))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--check", action="store_true", help="only look for faces in the clip")
     arguments = parser.parse_args()

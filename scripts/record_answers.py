@@ -2,16 +2,16 @@
 
     python scripts/record_answers.py
 
-Run it after a model in edge/models/ was replaced; a test says when it is due.
+Run it after a model in edge/mien/models/ was replaced; a test says when it is due.
 """
 
 from __future__ import annotations
 
 import json
 
-from edge.classifier import Classifier
-from edge.doctor.model import REFERENCES, answer
-from edge.modelfile import MODELS, load_model
+from mien.classification.classifier import Classifier
+from mien.doctor.model import REFERENCES, answer
+from mien.tflite.model_file import MODELS, load_model
 
 PICTURE = "portraits/hopper.jpg"
 

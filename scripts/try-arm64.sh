@@ -43,7 +43,7 @@ done
 gather() {
     mkdir -p "$new/mien/source"
     if [ -n "${WHEEL:-}" ]; then cp "$WHEEL" "$new/mien"; else build_wheel "$new/mien"; fi
-    cp -r "$source/scripts" "$source"/constraints*.txt "$source/edge/demo/clip.mp4" "$new/mien/source"
+    cp -r "$source/scripts" "$source"/constraints*.txt "$source/edge/mien/demo/clip.mp4" "$new/mien/source"
     if [ "$what" = tests ]; then
         cp -r "$source/tests" "$source/pyproject.toml" "$new/mien/source"
         "$python" "$here/arm64_logits.py" faces --out "$new/mien/faces.npz"

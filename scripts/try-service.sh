@@ -28,7 +28,7 @@ mkdir "$work/out" "$work/layers"
 cat >"$work/mien" <<END
 #!/bin/sh
 export PYTHONPATH=$site:$source PYTHONDONTWRITEBYTECODE=1
-exec /usr/bin/python3 -c "from edge.start import main; main()" "\$@"
+exec /usr/bin/python3 -c "from mien.__main__ import main; main()" "\$@"
 END
 cat >"$work/try.service" <<END
 [Unit]
@@ -122,7 +122,7 @@ exec chroot "$root" /usr/bin/env -i container=other PATH=/usr/sbin:/usr/bin:/sbi
     /lib/systemd/systemd --system
 END
 
-cp "$source/edge/demo/clip.mp4" "$work/out/"
+cp "$source/edge/mien/demo/clip.mp4" "$work/out/"
 chmod 755 "$work" "$work/out"
 timeout 900 unshare --mount --pid --fork --uts --ipc --net --cgroup --propagation private \
     bash "$work/outer.sh" "$work" >"$work/console" 2>&1 || true

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 FILE = Path(__file__).parent.parent / "docs" / "commands.md"
-APPS = {"mien": "edge.cli", "mien-train": "train.cli", "mien-convert": "convert.cli"}
+APPS = {"mien": "mien.cli", "mien-train": "mien_train.cli", "mien-convert": "mien_convert.cli"}
 HEAD = """\
 # Commands
 

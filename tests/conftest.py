@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from made import BANDS, write_model
-
-from edge.modelfile import Metadata, Model, load_model
+from mien.tflite.model_file import Metadata, Model, load_model
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +44,7 @@ def mien(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs `mien` in this process: exit code, stdout, stderr."""
-    from edge.cli import main
+    from mien.cli import main
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mien", *map(str, arguments)])

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from edge.classifier import Classifier
-from edge.modelfile import load_model
+from mien.classification.classifier import Classifier
+from mien.tflite.model_file import load_model
 
 ROOT = Path(__file__).parent.parent
 LOGITS = ROOT / "scripts" / "arm64_logits.py"

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import cv2
 import pytest
+from mien.detection.haar import HaarDetector
 
-from edge.detect import HaarDetector
-
-DEMO = Path(__file__).parent.parent / "edge" / "demo"
+DEMO = Path(__file__).parent.parent / "edge" / "mien" / "demo"
 WIDTH, FRAMES = 640, 200
 
 
@@ -39,7 +38,7 @@ def test_the_shipped_model_reads_the_clip(tmp_path: Path) -> None:
     if not (DEMO.parent / "models" / "mien.tflite").exists():
         pytest.skip("no model is shipped yet")
     lines, video = tmp_path / "demo.jsonl", tmp_path / "demo.mp4"
-    command = [sys.executable, "-c", "from edge.start import main; main()", "run"]
+    command = [sys.executable, "-c", "from mien.__main__ import main; main()", "run"]
     options = ["--jsonl", str(lines), "--video", str(video), "--max-frames", "50"]
     run = subprocess.run(
         [*command, str(DEMO / "clip.mp4"), *options], capture_output=True, text=True

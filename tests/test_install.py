@@ -91,7 +91,7 @@ def machine(tmp_path: Path) -> Machine:
 def wheel(tmp_path: Path) -> str:
     file = tmp_path / "mien-0.1.0-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("edge/__init__.py", "")
+        archive.writestr("edge/mien/__init__.py", "")
     return str(file)
 
 

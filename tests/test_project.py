@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 README = (ROOT / "README.md").read_text()
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
-APPS = {"mien": "edge.cli", "mien-train": "train.cli", "mien-convert": "convert.cli"}
+APPS = {"mien": "mien.cli", "mien-train": "mien_train.cli", "mien-convert": "mien_convert.cli"}
 ONLY_FOR_TRAINING = {"tensorflow", "keras", "matplotlib", "scikit-learn", "scipy", "pillow", "h5py"}
 
 
@@ -95,7 +95,7 @@ def test_the_base_install_is_the_devices_and_nothing_more() -> None:
 def test_the_device_loads_nothing_that_only_training_needs() -> None:
     code = (
         "import importlib, pkgutil, sys, edge\n"
-        "for module in pkgutil.walk_packages(edge.__path__, 'edge.'):\n"
+        "for module in pkgutil.walk_packages(mien.__path__, 'edge.'):\n"
         "    importlib.import_module(module.name)\n"
         "print(*sys.modules)"
     )
@@ -231,20 +231,20 @@ def test_the_wheel_holds_model_and_demo_and_runs_where_it_is_unpacked(tmp_path: 
         names = set(archive.namelist())
         archive.extractall(place)
     assert {
-        "edge/models/mien.tflite",
-        "edge/models/mien.md",
-        "edge/demo/clip.mp4",
-        "edge/demo/portraits/both.jpg",
-        "edge/demo/PROVENANCE.md",
-        "edge/web/page/page.html",
-        "edge/web/page/page.js",
-        "edge/cli.py",
-        "train/cli.py",
-        "convert/cli.py",
+        "edge/mien/models/mien.tflite",
+        "edge/mien/models/mien.md",
+        "edge/mien/demo/clip.mp4",
+        "edge/mien/demo/portraits/both.jpg",
+        "edge/mien/demo/PROVENANCE.md",
+        "edge/mien/web/page/page.html",
+        "edge/mien/web/page/page.js",
+        "edge/mien/cli.py",
+        "train/mien_train/cli.py",
+        "convert/mien_convert/cli.py",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "scripts/", "docs/"))]
     shown = subprocess.run(
-        [sys.executable, "-c", "import edge.cli; print(edge.__file__); edge.cli.main()", "info"],
+        [sys.executable, "-c", "import mien.cli; print(mien.__file__); mien.cli.main()", "info"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -38,7 +38,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def line(small_model: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Line:
     """The whole line, once, with a good calibration; the tests look at what it left."""
     out = tmp_path_factory.mktemp("out") / "stripes.tflite"
-    command = [sys.executable, "-c", "from convert.cli import main; main()"]
+    command = [sys.executable, "-c", "from mien_convert.cli import main; main()"]
     done = subprocess.run(
         [*command, str(small_model), str(small_data), "--out", str(out)],
         capture_output=True,
@@ -52,7 +52,7 @@ def line(small_model: Path, small_data: Path, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def mien_convert(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Return a function that runs `mien-convert` in this process: exit code, stdout, stderr."""
-    from convert.cli import main
+    from mien_convert.cli import main
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mien-convert", *map(str, arguments)])

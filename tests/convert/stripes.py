@@ -8,8 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
-from train.labels import LABELS
+from mien_train.data.labels import LABELS
 
 TRAIN, VALIDATION = 73, 30  # of each class; 7 * 73 is just over the 500 that calibration wants
 

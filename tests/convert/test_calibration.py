@@ -7,10 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-from convert.calibration import MINIMUM, balanced_faces, read_faces
-from edge.errors import UserError
-from train.dataset import Dataset, digest, load
+from mien.errors import UserError
+from mien_convert.calibration import MINIMUM, balanced_faces, read_faces
+from mien_train.data.fer2013 import Dataset, digest, load
 
 
 def test_equally_many_distinct_training_faces_of_each_class(small_data: Path) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from convert.cli import judging, refusal
-from convert.worker import input_size, load, refuse_probabilities
-from edge.errors import UserError
+from mien.errors import UserError
+from mien_convert.cli import judging, refusal
+from mien_convert.export_worker import input_size, load, refuse_probabilities
 
 Run = Callable[..., tuple[int, str, str]]
 keras = pytest.importorskip("keras")

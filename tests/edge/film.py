@@ -7,15 +7,14 @@ from functools import cache
 
 import cv2
 import numpy as np
-
-from convert.cast import Actor, Person
-from convert.scenes import SceneFrame, Truth, render
-from convert.tally import assign
-from edge.bench.scenes import PEOPLE, PORTRAITS
-from edge.picture import read_picture
-from edge.pyramid import Gray
-from edge.tracked import Track
-from edge.tracks import Tracker
+from mien.bench.scenes import PEOPLE, PORTRAITS
+from mien.image import read_picture
+from mien.pyramid import Gray
+from mien.tracking.track import Track
+from mien.tracking.tracker import Tracker
+from mien_convert.face_networks.cast import Actor, Person
+from mien_convert.face_networks.scenes import SceneFrame, Truth, render
+from mien_convert.face_networks.tally import assign
 
 FPS = 30.0
 AROUND = 1.35  # side of the picture in sides of the face

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from edge.doctor.check import Check
+from mien.doctor.check import Check
 
 
 def put(root: Path, files: dict[str, str]) -> Path:

@@ -11,8 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-
-from edge.modelfile import MODELS, Crop, Metadata, pack
+from mien.tflite.model_file import MODELS, Crop, Metadata, pack
 
 DATA = Path(__file__).parents[1] / "data"
 PORTRAITS = MODELS.parent / "demo" / "portraits"

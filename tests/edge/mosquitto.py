@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 from made import LABELS
-
-from edge.mqtt.address import parse_broker
-from edge.mqtt.output import MqttOutput
+from mien.mqtt.broker import parse_broker
+from mien.mqtt.output import MqttOutput
 
 TOPIC = "mien/kitchen"
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-
-from edge.faces import Face
-from edge.pipeline import FrameResult
-from edge.reading import Reading
-from edge.sources.frame import Frame
+from mien.classification.prediction import Reading
+from mien.pipeline.results import Face
+from mien.pipeline.still import FrameResult
+from mien.sources.base import Frame
 
 LABELS = ("happy", "sad")
 

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import edge
+import mien
 
-DEMO = Path(edge.__file__).parent / "demo"
+DEMO = Path(mien.__file__).parent / "demo"
 CLIP = DEMO / "clip.mp4"  # 640x480, 25 frames/s, two people in nearly every frame
 BOTH = DEMO / "portraits" / "both.jpg"
 PATIENCE = float(os.environ.get("TEST_PATIENCE", 1))  # times as slow, under an emulator
-START = [sys.executable, "-c", "from edge.start import main; main()", "run"]
+START = [sys.executable, "-c", "from mien.__main__ import main; main()", "run"]
 
 
 def start(*words: object) -> subprocess.Popen[str]:

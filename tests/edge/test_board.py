@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from edge import board
+from mien import board
 
 
 def put(root: Path, files: dict[str, str]) -> Path:

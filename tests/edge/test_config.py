@@ -11,13 +11,12 @@ from typing import Annotated
 
 import pytest
 import typer
+from mien import config
+from mien.commands.run import run
+from mien.config import configured, parameters, read_settings
+from mien.errors import UserError
 from running import CLIP
 from typer.testing import CliRunner
-
-from edge import config
-from edge.commands.run import run
-from edge.config import configured, parameters, read_settings
-from edge.errors import UserError
 
 Mien = Callable[..., tuple[int, str, str]]
 

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 from made import LABELS
+from mien.classification.prediction import Reading
+from mien.pipeline.results import Face
+from mien.pipeline.still import FrameResult
+from mien.sources.base import Frame
+from mien.sources.pause_switch import Pause
+from mien.web.binding import parse_address
+from mien.web.server import WebOutput
 from running import PATIENCE
-
-from edge.faces import Face
-from edge.pause import Pause
-from edge.pipeline import FrameResult
-from edge.reading import Reading
-from edge.sources.frame import Frame
-from edge.web.address import parse_address
-from edge.web.server import WebOutput
 
 
 def face(emotion: str = "happy", box: tuple[int, int, int, int] = (40, 40, 60, 60), id: int = 1):

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mien_train.data.fer2013 import Dataset, load
 from small_fer import write_bad, write_clean, write_copies
-
-from train.dataset import Dataset, load
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +40,7 @@ def mien_train(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs `mien-train` in this process: exit code, stdout, stderr."""
-    from train.cli import main
+    from mien_train.cli import main
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mien-train", *map(str, arguments)])

@@ -11,9 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
-from train import distribution
-from train.recipe import BALANCED
+from mien_train import distributed as distribution
+from mien_train.classifier.recipe import BALANCED
 
 RECIPE = replace(
     BALANCED,
@@ -32,7 +31,7 @@ RECIPE = replace(
 
 def faces(seed: int):
     """Bars whose place tells the class, in noise."""
-    from train.fit import Faces
+    from mien_train.classifier.loop import Faces
 
     rng = np.random.default_rng(seed)
     labels = np.arange(64) % 7
@@ -55,15 +54,14 @@ def network():
 
 def main(run: Path, hosts: str | None, index: int | None) -> None:
     """Train and say what came out."""
-    from train.backend import start_quietly
-    from train.errors import UserError
+    from mien_train.backend import start_quietly
+    from mien_train.errors import UserError
 
     together = distribution.parse(hosts, index)
     start_quietly(lambda: together and distribution.join(together, RECIPE.seed))
     import keras
-
-    from train import checkpoint
-    from train.fit import fit
+    from mien_train.classifier import checkpoint
+    from mien_train.classifier.loop import fit
 
     difference = None
     try:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
-from train.labels import LABELS
+from mien_train.data.labels import LABELS
 
 TRAIN, VALIDATION, TEST = 16, 3, 2  # images of each class
 

@@ -1,0 +1,107 @@
+"""Compares what two variants of a network read in the same faces, and judges int8 by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mien.classification.prediction import softmax
+from scipy.stats import binomtest
+
+Logits = npt.NDArray[np.float32]  # [n, K]
+Labels = npt.NDArray[np.int64]  # [n]
+
+SIGNIFICANCE = 0.05
+REFUSED = 3  # exit status where what was made is not good enough to be written
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How the int8 model's recall of one class differs from the float model's."""
+
+    label: str
+    count: int  # faces of the class
+    points: float  # recall lost, in percentage points; negative where int8 is better
+    p: float  # of McNemar's exact test, two-sided
+
+
+def agreement(ours: Logits, theirs: Logits) -> float:
+    """Return the share of faces in which both see the same expression."""
+    return float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+
+
+def mean_kl(reference: Logits, other: Logits) -> float:
+    """Return the mean Kullback-Leibler divergence KL(reference || other) in nats, softmax at 1."""
+    p = softmax(reference)
+    log_p, log_q = _log_softmax(reference), _log_softmax(other)
+    return float((p * (log_p - log_q)).sum(axis=1).mean())
+
+
+def _log_softmax(logits: Logits) -> npt.NDArray[np.float64]:
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> float:
+    """Return the two-sided p of McNemar's exact test on paired right or wrong answers, bool [n].
+
+    The faces that only one of the two reads rightly would fall to either with probability a half
+    if both were equally good (McNemar, Psychometrika 1947, with the binomial for chi-squared).
+    """
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
+def class_losses(
+    labels: Labels, reference: Logits, int8: Logits, names: tuple[str, ...]
+) -> list[Loss]:
+    """Return what each class that occurs has lost from `reference` to `int8`."""
+    float_right = reference.argmax(axis=1) == labels
+    int8_right = int8.argmax(axis=1) == labels
+    losses = []
+    for index, name in enumerate(names):
+        mine = labels == index
+        if not mine.any():
+            continue
+        before, after = float_right[mine], int8_right[mine]
+        points = 100 * float(before.mean() - after.mean())
+        losses.append(Loss(name, int(mine.sum()), points, mcnemar(before, after)))
+    return losses
+
+
+def refusals(
+    labels: Labels,
+    reference: Logits,
+    int8: Logits,
+    names: tuple[str, ...],
+    max_drop: float,
+    max_recall_drop: float,
+) -> list[str]:
+    """Return why the int8 model must not be shipped, a clause each; empty where it may be.
+
+    `max_drop` and `max_recall_drop` are percentage points. A class's recall counts only where
+    McNemar's exact test calls its loss no accident: a rare class loses points by one face.
+    """
+    slack = 1e-9  # a loss of exactly the limit is allowed, whatever the division makes of it
+    losses = class_losses(labels, reference, int8, names)
+    reasons = []
+    before = 100 * float((reference.argmax(axis=1) == labels).mean())
+    after = 100 * float((int8.argmax(axis=1) == labels).mean())
+    if before - after > max_drop + slack:
+        worst = sorted(losses, key=lambda loss: -loss.points)
+        lost = ", ".join(f"{loss.label} {loss.points:.1f}" for loss in worst if loss.points > 0)
+        reasons.append(
+            f"accuracy fell by {before - after:.1f} points (from {before:.1f} to {after:.1f} %), "
+            f"{max_drop:g} are allowed; points of recall lost by class: {lost}"
+        )
+    reasons += [
+        f"{loss.label} lost {loss.points:.1f} points of recall on {loss.count} faces "
+        f"(p = {loss.p:.2g}), {max_recall_drop:g} are allowed"
+        for loss in losses
+        if loss.points > max_recall_drop + slack and loss.p < SIGNIFICANCE
+    ]
+    return reasons

@@ -1,0 +1,64 @@
+"""The faces that the converter measures the ranges of activations on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from mien.errors import UserError
+from mien_train.data.fer2013 import Dataset
+from mien_train.data.labels import LABELS
+from mien_train.data.subset import balanced
+
+MINIMUM = 500  # faces; fewer leave the ranges to chance
+
+Images = npt.NDArray[np.uint8]  # [n, h, w]
+
+
+def balanced_faces(data: Dataset, count: int, seed: int) -> Images:
+    """Draw at least `count` training faces, equally many of each class; uint8 [n, 48, 48].
+
+    The draw is train.subset's: distinct faces, none that stands in another split or carries two
+    labels. A class that is short of its share gives all that it has. The same seed draws the same
+    faces. Raises UserError where the training split has too few.
+    """
+    per_class = -(-count // len(LABELS))
+    chosen = balanced(data, seed, per_class)
+    if len(chosen) < MINIMUM:
+        raise UserError(
+            f"calibration needs {MINIMUM} training faces and the data give {len(chosen)} "
+            f"(distinct, in no other split, {per_class} of each class at most); give the whole of "
+            "FER-2013."
+        )
+    return np.asarray(data.images[chosen], np.uint8)
+
+
+def read_faces(path: Path) -> Images:
+    """Read calibration faces of the user's own: a .npy of uint8 [n, h, w] or a folder of pictures.
+
+    Raises UserError where there are too few or they are no gray faces of one size.
+    """
+    if path.is_dir():
+        pictures = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(path.iterdir())]
+        found = [picture for picture in pictures if picture is not None]
+        if len({picture.shape for picture in found}) > 1:
+            raise UserError(f"the pictures in {path} differ in size; cut all faces to one size.")
+        faces = np.asarray(found)
+    else:
+        try:
+            faces = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(
+                f"{path} is neither a folder of pictures nor a .npy file; give calibration faces "
+                "as one of these."
+            ) from error
+    if len(faces) < MINIMUM:
+        raise UserError(f"{path} holds {len(faces)} faces; calibration needs {MINIMUM} or more.")
+    if faces.dtype != np.uint8 or faces.ndim != 3:
+        raise UserError(
+            f"{path} holds {faces.dtype} {list(faces.shape)}; calibration needs gray bytes, "
+            "uint8 [n, h, w]."
+        )
+    return np.asarray(faces, np.uint8)

@@ -1,0 +1,58 @@
+"""What `mien-convert scenes` and `robustness` share: their arguments, faces and document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from mien.errors import UserError
+from mien_train.data.fer2013 import load
+from mien_train.data.ferplus import counts, majority
+from mien_train.files import write
+
+from mien_convert.evaluation.end_to_end import Truths
+
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")
+]
+DataArgument = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
+]
+VotesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--votes", "--ferplus", metavar="FILE", help="FER+'s fer2013new.csv: people's truth."
+    ),
+]
+
+SPLITS = {"validation": "PublicTest", "test": "PrivateTest", "train": "Training"}
+
+
+def chosen_faces(
+    data: Path, votes: Path | None, split: str, limit: int, seed: int
+) -> tuple[npt.NDArray[np.uint8], Truths]:
+    """Return at most `limit` faces of a split, drawn by `seed`, and what they are by each truth.
+
+    Faces are uint8 [n, 48, 48]; truths int64 [n], -1 where people did not agree. Raises UserError.
+    """
+    if split not in SPLITS:
+        raise UserError(f"there is no split {split}; --split takes {', '.join(SPLITS)}.")
+    dataset = load(data)
+    indices = np.flatnonzero(dataset.splits == split)
+    if not len(indices):
+        raise UserError(f"{data} has no pictures {SPLITS[split]}_*; choose another --split.")
+    drawn = np.sort(np.random.default_rng(seed).permutation(indices)[:limit])
+    truths: Truths = {"benchmark": dataset.labels[drawn]}
+    if votes is not None:
+        truths["people"] = np.asarray(majority(counts(votes, dataset))[drawn], np.int64)
+    return dataset.images[drawn], truths
+
+
+def save_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a document for --out; raises UserError."""
+    write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

@@ -1,0 +1,1 @@
+"""Accuracy of the shipped file on harder inputs: end to end and under disturbances."""

@@ -1,0 +1,127 @@
+"""Starts the converter's process and brings back its models; never imports TensorFlow itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from mien.errors import UserError
+
+from mien_convert.layer_errors import LayerError
+
+Faces = npt.NDArray[np.uint8]  # [n, S, S]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What the converter's process made of one Keras model."""
+
+    logits: npt.NDArray[np.float32]  # [n, 7], of the Keras model on the faces
+    variants: dict[str, bytes]  # flatbuffers: "float32", "float16", "dynamic", "int8"
+    parameters: int  # weights of the network
+    architecture: str  # the Keras model's name
+    versions: dict[str, str]  # of tensorflow and keras
+    layers: list[LayerError]  # the costliest in int8 first; empty where not asked for
+
+
+class Converter:
+    """A running process that reads the model and then waits for faces."""
+
+    def __init__(self, process: subprocess.Popen[str], log: IO[str], folder: Path) -> None:
+        self._process, self._log, self._folder = process, log, folder
+
+    @cached_property
+    def input_size(self) -> int:
+        """The side of the network's input, px; waits until the process has read the model.
+
+        Raises UserError where it is no Keras model or one of another form.
+        """
+        return int(self._answer()["size"])
+
+    def convert(
+        self, calibration: Faces, faces: Faces, explain: bool, done: Callable[[str, int], None]
+    ) -> Converted:
+        """Calibrate on one set of faces, read the other; `explain` finds the costliest layers.
+
+        `done` is told the name of every step and, of those that repeat, how many there will be.
+
+        Raises UserError where the model or the conversion fails.
+        """
+        assert self.input_size == faces.shape[1]
+        np.save(self._folder / "calibration.npy", calibration)
+        np.save(self._folder / "faces.npy", faces)
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"explain": explain}) + "\n")
+        self._process.stdin.close()
+        while "done" in (answer := self._answer()):
+            done(answer["done"], answer.get("of", 0))
+        self._process.wait()
+        return Converted(
+            logits=np.load(self._folder / "logits.npy"),
+            variants={file.stem: file.read_bytes() for file in self._folder.glob("*.tflite")},
+            parameters=answer["parameters"],
+            architecture=answer["architecture"],
+            versions=answer["versions"],
+            layers=[LayerError(**layer) for layer in answer.get("layers", [])],
+        )
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            self._log.seek(0)
+            sys.stderr.write("".join(self._log.readlines()[-40:]))
+            raise UserError(
+                f"the converter's process ended with status {status} before it was done "
+                "(its last lines stand above); check the free memory and the versions of "
+                "tensorflow and keras."
+            )
+        answer = json.loads(line)
+        if "error" in answer:
+            raise UserError(answer["error"])
+        return dict(answer)
+
+
+@contextmanager
+def converter(model: Path) -> Iterator[Converter]:
+    """Start the process for a model.keras; it ends with the block, whatever happens in it.
+
+    Raises UserError where the file is missing or cannot be a Keras model.
+    """
+    if model.is_dir():
+        raise UserError(f"{model} is a folder; name the model.keras in it.")
+    if not model.is_file():
+        raise UserError(f"there is no {model}; train one with mien-train fit.")
+    if not zipfile.is_zipfile(model):
+        raise UserError(
+            f"{model} is not a complete .keras file; give the model.keras that mien-train fit "
+            "wrote."
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="mien-convert-") as folder,
+        (Path(folder) / "log.txt").open("w+") as log,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mien_convert.export_worker", str(model), folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        with process:
+            try:
+                yield Converter(process, log, Path(folder))
+            finally:
+                process.kill()

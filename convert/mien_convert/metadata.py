@@ -1,0 +1,196 @@
+"""Writes down what a converted model is: the metadata that travels inside its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mien.classification.prediction import softmax
+from mien.errors import UserError
+from mien.evaluation.metrics import score
+from mien.tflite.model_file import FORMAT, Crop, Metadata
+from mien_train.data.fer2013 import Dataset
+from mien_train.data.labels import LABELS
+from mien_train.evaluation.calibration import risk_coverage, threshold_at
+from mien_train.files import sha256
+
+from mien_convert.evaluate import Reading
+from mien_convert.export import Converted
+
+MEASURES = ("n", "accuracy", "balanced_accuracy", "macro_f1", "recall", "ece")
+TOOLS = ("mien", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python", "scipy")
+
+
+def blank(name: str, model_version: str, input_size: int, margin: float) -> Metadata:
+    """Return metadata with all that is known before the model has been measured."""
+    return Metadata(
+        format=FORMAT,
+        name=name,
+        version=model_version,
+        labels=LABELS,
+        input_size=input_size,
+        colour="gray",
+        resize="area",
+        crop=Crop(margin),
+        temperature=1.0,
+        threshold=0.0,
+        metrics={},
+        training={},
+        licences={},
+        created=creation_time(),
+        sha256="",
+    )
+
+
+def creation_time() -> str:
+    """Return the time, ISO 8601 in UTC, by SOURCE_DATE_EPOCH where it is set.
+
+    https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if not epoch:
+        return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    try:
+        return datetime.fromtimestamp(int(epoch), timezone.utc).isoformat(timespec="seconds")
+    except (ValueError, OverflowError, OSError) as error:
+        raise UserError(
+            f"SOURCE_DATE_EPOCH is {epoch!r} and not seconds since 1970; unset or correct it."
+        ) from error
+
+
+def metrics(
+    reading: Reading,
+    validation: Dataset,
+    copied: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.int64] | None,
+) -> dict[str, Any]:
+    """Return the measures of the float and the int8 model, fractions, on the validation faces.
+
+    The first ones are against FER-2013's labels, as `mien eval` measures; with `people` (int64 [n],
+    -1 where they did not agree) those against what people see follow. `copied` (bool [n]) marks the
+    faces with a byte-identical twin in training. ECEs are those of the packed temperature, as the
+    device applies it.
+    """
+
+    def measure(truth: npt.NDArray[np.int64], which: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        found: dict[str, Any] = {"n": int(which.sum())}
+        for kind, logits in (("float", reading.float_logits), ("int8", reading.int8_logits)):
+            probabilities = softmax(logits[which], reading.temperature)
+            found[kind] = _rounded(score(truth[which], probabilities, LABELS))
+        return found
+
+    int8, known = reading.columns[-1], reading.known
+    found: dict[str, Any] = {"split": "validation (PublicTest)", "labels": "fer2013"}
+    found |= measure(validation.labels, np.ones(len(validation), bool))
+    if not copied.all():
+        found["without_duplicates"] = measure(validation.labels, ~copied)
+    if people is not None:
+        found["people"] = measure(people, people >= 0)
+        if (~copied & (people >= 0)).any():
+            found["people"]["without_duplicates"] = measure(people, ~copied & (people >= 0))
+    curve = risk_coverage(
+        softmax(reading.int8_logits[known], reading.temperature), reading.truth[known]
+    )
+    judged_by_people = people is not None and np.array_equal(people, reading.truth)
+    return found | {
+        "judged_by": "votes" if judged_by_people else "fer2013",
+        "agreement": round(int8.agreement, 6),
+        "mean_kl": round(int8.mean_kl, 6),
+        "risk_coverage": [{key: round(v, 6) for key, v in row.items()} for row in curve],
+    }
+
+
+def _rounded(scores: dict[str, Any]) -> dict[str, Any]:
+    def number(value: Any) -> Any:
+        return round(value, 6) if isinstance(value, float) else value
+
+    return {
+        key: {label: number(recall) for label, recall in scores[key].items()}
+        if key == "recall"
+        else number(scores[key])
+        for key in MEASURES
+        if key in scores
+    }
+
+
+def training(model: Path, converted: Converted) -> dict[str, Any]:
+    """Return where the model comes from: run.json beside it, its hash, and the tools used here."""
+    known = read_run(model.parent / "run.json")
+    return {
+        **known,
+        "model_sha256": sha256(model),
+        "architecture": converted.architecture,
+        "parameters": converted.parameters,
+        "convert_versions": tool_versions() | converted.versions,
+    }
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Return the provenance that mien-train wrote, without folders of its machine; {} if none."""
+    try:
+        run = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        run = None
+    if not isinstance(run, dict):
+        print(f"mien-convert: {path} is no JSON object and is left out", file=sys.stderr)
+        return {}
+    return {str(key): _without_folders(value) for key, value in run.items()}
+
+
+def _without_folders(value: Any) -> Any:
+    """Cut absolute paths to their last part: the file goes round the world, the folders do not."""
+    if isinstance(value, dict):
+        return {key: _without_folders(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(inner) for inner in value]
+    if isinstance(value, str):
+        for flavour in (PurePosixPath, PureWindowsPath):
+            if flavour(value).is_absolute():
+                return flavour(value).name
+    return value
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of what takes part in a conversion."""
+    found = {"python": platform.python_version()}
+    for tool in TOOLS:
+        try:
+            found[tool] = version(tool)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def licences(run: dict[str, Any]) -> dict[str, str]:
+    """Return under which terms the model and what it was made of stand."""
+    found = {
+        "model": "Apache-2.0",
+        "FER-2013": (
+            "pictures found by web search for the ICML 2013 challenge (Goodfellow et al., 2013), "
+            "published on Kaggle without a licence of their own; not contained in this file"
+        ),
+    }
+    if "none" not in (str(run.get("weights", "")).lower(), str(_recipe(run, "weights")).lower()):
+        found["ImageNet weights"] = "Apache-2.0 (keras.applications, MobileNetV2)"
+    return found
+
+
+def _recipe(run: dict[str, Any], key: str) -> Any:
+    recipe = run.get("recipe")
+    return recipe.get(key, "") if isinstance(recipe, dict) else ""
+
+
+def threshold(reading: Reading, coverage: float) -> float:
+    """Return the confidence under which the device says "uncertain"."""
+    logits = reading.int8_logits[reading.known]
+    return threshold_at(softmax(logits, reading.temperature), coverage)

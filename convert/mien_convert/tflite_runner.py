@@ -1,0 +1,88 @@
+"""Runs any variant of the network in the device's interpreter: logits of floats, and ms per face.
+
+The int8 file is judged through mien.Classifier, as on the device; this runs what the device
+refuses (float models) and takes the time of all variants in one way.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mien.errors import UserError
+
+Faces = npt.NDArray[np.uint8]  # [n, S, S]
+
+WARM_UP = 10  # calls before the clock runs
+TIMED = 100  # calls timed
+
+
+def to_input(faces: Faces) -> npt.NDArray[np.float32]:
+    """Scale bytes [n, S, S] to float32 [n, S, S, 1] in [-1, 1], as train.network.to_input does.
+
+    That module imports Keras, which this process keeps out; a test holds the two together.
+    """
+    return np.asarray(faces[..., np.newaxis], np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def interpreter(flatbuffer: bytes, **options: Any) -> Any:
+    """Return the device's interpreter on one thread, its tensors allocated."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ImportError:
+            raise UserError(
+                "no TFLite interpreter is installed; run `pip install ai-edge-litert`."
+            ) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that keeping all tensors takes memory is known
+        runner = Interpreter(model_content=flatbuffer, num_threads=1, **options)
+    runner.allocate_tensors()
+    return runner
+
+
+def logits(
+    flatbuffer: bytes, faces: Faces, done: Callable[[int], object] = lambda count: None
+) -> npt.NDArray[np.float32]:
+    """Return logits, float32 [n, 7], of a variant with float or uint8 input.
+
+    `done` is told how many more faces have been read.
+    """
+    runner = interpreter(flatbuffer)
+    source, target = runner.get_input_details()[0], runner.get_output_details()[0]
+    scale, zero_point = target["quantization"]
+    rows = []
+    for face in faces:
+        set_face(runner, source, face)
+        runner.invoke()
+        row = runner.get_tensor(target["index"])[0].astype(np.float32)
+        rows.append((row - zero_point) * scale if scale else row)
+        done(1)
+    return np.asarray(rows, np.float32)
+
+
+def set_face(runner: Any, source: dict[str, Any], face: Faces) -> None:
+    """Give an interpreter one face, uint8 [S, S], in the type that its input has."""
+    bytes_in = source["dtype"] == np.uint8
+    given = face[np.newaxis, ..., np.newaxis] if bytes_in else to_input(face[np.newaxis])
+    runner.set_tensor(source["index"], given)
+
+
+def milliseconds_per_face(flatbuffer: bytes) -> float:
+    """Return the median time of one face on one thread of this machine, in ms."""
+    runner = interpreter(flatbuffer)
+    details = runner.get_input_details()[0]
+    runner.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        begin = time.perf_counter()
+        runner.invoke()
+        times.append(time.perf_counter() - begin)
+    return 1000 * statistics.median(times[WARM_UP:])

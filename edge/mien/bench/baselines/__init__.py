@@ -1,0 +1,1 @@
+"""Reference pipelines that `mien bench` measures beside its own."""

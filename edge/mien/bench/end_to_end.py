@@ -1,0 +1,68 @@
+"""Times the whole pipeline on made scenes, and counts what it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mien.bench.scenes import Scene
+from mien.bench.timing import Stopwatch
+from mien.boxes import iou
+from mien.classification.preprocess import Box
+from mien.pipeline.video import Engine
+
+SIZES = ((320, 240), (640, 480), (1280, 720))  # px
+FACES = (1, 2, 5, 10)
+HIT = 0.3  # IoU of a box and a face from which the face is found
+
+
+@dataclass
+class Found:
+    """Counts faces that were found, and boxes that hold none."""
+
+    frames: int = 0
+    faces: int = 0
+    hits: int = 0
+    false_boxes: int = 0
+    frames_with_false_box: int = 0
+
+    def add(self, truth: Sequence[Box], boxes: Sequence[Box]) -> None:
+        """Count a frame; a box that lies on no face, or a second one on the same, is false."""
+        left = list(boxes)
+        for face in truth:
+            best = max(left, key=lambda box: iou(box, face), default=None)
+            if best is not None and iou(best, face) >= HIT:
+                left.remove(best)
+                self.hits += 1
+        self.frames += 1
+        self.faces += len(truth)
+        self.false_boxes += len(left)
+        self.frames_with_false_box += bool(left)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what stands in the JSON."""
+        return {
+            "recall": round(self.hits / self.faces, 4) if self.faces else None,
+            "false_boxes": self.false_boxes,
+            "frames_with_false_box": self.frames_with_false_box,
+        }
+
+
+def time_pipeline(
+    build: Callable[[], Engine], faces: int, width: int, height: int, frames: int
+) -> dict[str, Any]:
+    """Run a new pipeline over a scene, gray frame in to result out, the first frame included.
+
+    The mean is what counts: a pipeline may look everywhere in some frames and nearby in most.
+    """
+    engine = build()
+    scene = Scene(faces, width, height)
+    watch, found = Stopwatch(), Found()
+    for index in range(frames):
+        frame = scene.frame(index)
+        with watch.running():
+            result = engine.process(frame)
+        found.add(scene.boxes(index), [face.box for face in result.faces])
+    size = {"faces": faces, "width": width, "height": height}
+    return {**size, **watch.times().summary(), **found.summary()}

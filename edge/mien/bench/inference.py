@@ -1,0 +1,82 @@
+"""Times the network alone: threads, XNNPACK on and off, and what litert-benchmark says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.bench.timing import Times, measure
+from mien.tflite.interpreter import delegated, interpreter_class, quiet
+from mien.tflite.model_file import Model
+
+LITERT_BENCHMARK = "ai_edge_litert.tools.benchmark_litert_model"  # the command litert-benchmark
+PATIENCE_S = 120.0
+
+
+def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
+    """Return an interpreter with random pixels set; off is the plain kernels of TFLite."""
+    kind = interpreter_class()
+    options: dict[str, Any] = {}
+    if not xnnpack:
+        resolvers = sys.modules[kind.__module__].OpResolverType
+        options["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    with quiet():
+        made = kind(model_content=model.flatbuffer, num_threads=threads, **options)
+        made.allocate_tensors()
+    entry = made.get_input_details()[0]
+    pixels = np.random.default_rng(7).integers(0, 256, entry["shape"], np.uint8)
+    made.set_tensor(entry["index"], pixels)
+    return made
+
+
+def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str, Any]:
+    """Time single inferences, without setting the input and reading the output.
+
+    "xnnpack" says what runs, which may differ from what was asked for; None is unknown.
+    """
+    made = interpreter(model, threads, xnnpack)
+    times: Times = measure(made.invoke, runs)
+    running = delegated(made) if xnnpack else False
+    return {"threads": threads, "xnnpack": running, **times.summary()}
+
+
+def litert_benchmark(model: Model, threads: int, runs: int) -> dict[str, Any] | None:
+    """Return what the interpreter's own package measures; None where it has no such command.
+
+    It runs in a process of its own, through the newer CompiledModel, with XNNPACK.
+    """
+    try:
+        if importlib.util.find_spec(LITERT_BENCHMARK) is None:
+            return None
+    except ModuleNotFoundError:
+        return None
+    with tempfile.TemporaryDirectory(prefix="mien-bench-") as folder:
+        flatbuffer, result = Path(folder) / "model.tflite", Path(folder) / "result.json"
+        flatbuffer.write_bytes(model.flatbuffer)
+        command = [sys.executable, "-m", LITERT_BENCHMARK, "--model", str(flatbuffer)]
+        command += ["--num_runs", str(runs), "--num_threads", str(threads)]
+        try:
+            subprocess.run(
+                [*command, "--result_json", str(result)],
+                capture_output=True,
+                timeout=PATIENCE_S,
+                check=True,
+            )
+            latency = json.loads(result.read_text())["latency"]
+            return {
+                "threads": threads,
+                "n": latency["num_runs"],
+                "wall_ms": {
+                    key: latency[f"{key}_ms" if key != "mean" else "avg_ms"]
+                    for key in ("min", "median", "mean", "p95")
+                },
+            }
+        except (subprocess.SubprocessError, OSError, ValueError, KeyError) as error:
+            return {"threads": threads, "error": f"{type(error).__name__}: it gave no result"}

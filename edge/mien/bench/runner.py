@@ -1,0 +1,138 @@
+"""Runs all measurements of `mien bench` one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.bench.baselines.compare import compare, fer, tutorial
+from mien.bench.build import build
+from mien.bench.end_to_end import FACES, SIZES, time_pipeline
+from mien.bench.environment import machine
+from mien.bench.inference import litert_benchmark, time_model
+from mien.bench.memory import measure_memory, measure_start
+from mien.bench.stages import stages
+from mien.bench.timing import measure, one_core
+from mien.classification.classifier import Classifier
+from mien.console import progress
+from mien.pipeline.video import Engine
+from mien.tflite.model_file import Model
+
+QUICK_FACES, QUICK_SIZES = (1, 5), ((640, 480),)
+MEMORY_FRAMES = 300
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    frames: int  # of each scene
+    threads: int  # of the classifier in the pipeline
+    cores: int  # up to which the model alone is timed
+    baseline: bool = False
+    float_model: Path | None = None  # a model.keras for the tutorial's pipeline
+    fer_python: Path | None = None  # of an environment with the package fer, to run that too
+    soak: int = 0  # frames over which memory is watched
+    quick: bool = False
+
+    @property
+    def runs(self) -> int:
+        """How often one model or stage is run."""
+        return 20 if self.quick else 200
+
+
+def measure_all(model: Model, plan: Plan) -> dict[str, Any]:
+    """Return the document that `mien bench` prints.
+
+    Model and stages are timed first, then the scenes; processes of their own come last.
+    """
+    frames = max(1, plan.frames // 10) if plan.quick else plan.frames
+    document: dict[str, Any] = {
+        "machine": machine(),
+        "model": {
+            "name": model.metadata.name,
+            "version": model.metadata.version,
+            "sha256": model.metadata.sha256,
+            "input_size": model.metadata.input_size,
+        },
+        "model_alone": [],
+        "stages": [],
+        "pipeline": [],
+    }
+    steps = [
+        *_model_steps(document, model, plan),
+        lambda: document.update(_stages(model, plan)),
+        *_pipeline_steps(document, model, plan, frames),
+    ]
+    if plan.baseline:
+        steps.append(lambda: document.update(baseline=_baseline(model, plan, frames)))
+    path = str(model.path)
+    length = plan.soak or (frames if plan.quick else MEMORY_FRAMES)
+    steps.append(lambda: document.update(memory_mb=measure_memory(path, length)))
+    steps.append(lambda: document.update(start=measure_start(path, 1 if plan.quick else 5)))
+    for step in progress(steps, len(steps), "measurements"):
+        step()
+    return document
+
+
+Step = Callable[[], object]
+
+
+def _model_steps(document: dict[str, Any], model: Model, plan: Plan) -> list[Step]:
+    def alone(threads: int, xnnpack: bool) -> None:
+        if threads == 1:
+            with one_core():
+                entry = time_model(model, threads, xnnpack, plan.runs)
+        else:
+            entry = time_model(model, threads, xnnpack, plan.runs)
+        document["model_alone"].append(entry)
+
+    def checked() -> None:
+        with one_core():
+            document["litert_benchmark"] = litert_benchmark(model, 1, plan.runs)
+
+    counts = range(1, plan.cores + 1)
+    steps: list[Step] = [
+        lambda t=t, x=x: alone(t, x)  # type: ignore[misc]
+        for x in (True, False)
+        for t in counts
+    ]
+    return [*steps, checked]
+
+
+def _stages(model: Model, plan: Plan) -> dict[str, Any]:
+    with one_core():
+        classifier = Classifier(model, plan.threads)
+        entries = [
+            {"stage": stage.name, "what": stage.what, **measure(stage.run, plan.runs).summary()}
+            for stage in stages(classifier)
+        ]
+    return {"xnnpack": classifier.xnnpack, "stages": entries}
+
+
+def _pipeline_steps(document: dict[str, Any], model: Model, plan: Plan, frames: int) -> list[Step]:
+    def whole(faces: int, width: int, height: int) -> None:
+        with one_core():
+            entry = time_pipeline(_builder(model, plan), faces, width, height, frames)
+        document["pipeline"].append(entry)
+
+    return [
+        lambda f=f, w=w, h=h: whole(f, w, h)  # type: ignore[misc]
+        for w, h in (QUICK_SIZES if plan.quick else SIZES)
+        for f in (QUICK_FACES if plan.quick else FACES)
+    ]
+
+
+def _baseline(model: Model, plan: Plan, frames: int) -> dict[str, Any]:
+    with one_core(), contextlib.ExitStack() as running:
+        others = {"tutorial": running.enter_context(tutorial(model.path, plan.float_model))}
+        if plan.fer_python is not None:
+            others["fer"] = running.enter_context(fer(plan.fer_python))
+        return compare(_builder(model, plan), others, frames)
+
+
+def _builder(model: Model, plan: Plan) -> Callable[[], Engine]:
+    return lambda: build(model, plan.threads)

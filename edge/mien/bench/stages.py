@@ -1,0 +1,77 @@
+"""The stages of one frame, each by itself, on the scene with one face at 640x480."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mien.bench.scenes import FPS, Scene
+from mien.classification.classifier import Classifier
+from mien.classification.prediction import read
+from mien.classification.preprocess import face_input
+from mien.detection.haar import HaarDetector
+from mien.detection.ssd import Scan
+from mien.outputs.annotate import annotate
+from mien.pipeline.results import Face
+from mien.pyramid import Pyramid
+from mien.tracking.scheduler import LEAST
+from mien.tracking.tracker import Tracker
+
+WIDTH, HEIGHT = 640, 480  # px
+LOOP = 30  # frames of the scene that are shown over and over
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One piece of work."""
+
+    name: str
+    what: str
+    run: Callable[[], object]
+
+
+def _follow(scene: Scene) -> Callable[[], object]:
+    """Return a step of a tracker that has found the scene's face, the next frame each time."""
+    tracker = Tracker()
+    frames = [scene.frame(index) for index in range(LOOP)]
+    steps = itertools.count()
+
+    def step() -> None:
+        index = next(steps)
+        # There and back, so that no face jumps.
+        place = LOOP - 1 - abs(index % (2 * LOOP - 2) - (LOOP - 1))
+        tracker.update(frames[place].gray, index / FPS)
+
+    for _ in range(LOOP):
+        step()
+    return step
+
+
+def stages(classifier: Classifier) -> list[Stage]:
+    """Return what a frame is made of; writing and encoding files are no part of it."""
+    scene = Scene(1, WIDTH, HEIGHT)
+    gray = scene.frame(0).gray
+    box = scene.boxes(0)[0]
+    metadata = classifier.metadata
+    face = face_input(gray, box, metadata)
+    faces = np.stack([face])
+    logits = classifier.logits(faces)[0]
+    reading = read(logits, metadata)
+    bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    picture = np.asarray(bgr, np.uint8)
+    detector, scan = HaarDetector(), Scan()
+    return [
+        Stage("search frame", "Haar in the whole frame", lambda: detector.detect(gray)),
+        Stage(
+            "scan frame", "the network's search of it", lambda: scan.places(Pyramid(gray), LEAST)
+        ),
+        Stage("follow", "one moving face, the search for others", _follow(scene)),
+        Stage("crop", "face cut out and resized", lambda: face_input(gray, box, metadata)),
+        Stage("classify", "one face through the network", lambda: classifier.logits(faces)),
+        Stage("read", "softmax and label", lambda: read(logits, metadata)),
+        Stage("draw", "box and label", lambda: annotate(picture, (Face(box, reading),))),
+    ]

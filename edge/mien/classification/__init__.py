@@ -1,0 +1,1 @@
+"""Expression classification: preprocessing, inference, decoding, smoothing."""

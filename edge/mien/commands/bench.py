@@ -1,0 +1,80 @@
+"""`mien bench`: what the model, each stage and the whole pipeline cost on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.errors import UserError
+from mien.tflite.model_file import load_model
+
+
+def bench(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print nothing but the last line, one JSON document.")
+    ] = False,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline",
+            help="Also run the tutorial's pipeline on the same frames: OpenCV's default search "
+            "with the cascade loaded anew, and Keras where TensorFlow is installed.",
+        ),
+    ] = False,
+    float_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--float",
+            metavar="FILE",
+            help="With --baseline: the model.keras that it reads with, in place of the tutorial's "
+            "own network.",
+        ),
+    ] = None,
+    fer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PYTHON",
+            help="With --baseline: also run the package fer, by the Python of an environment "
+            "that has it.",
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
+    ] = "mien",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of the classifier in the pipeline.")
+    ] = 1,
+    frames: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Frames of each scene, of 30 a second.")
+    ] = 240,
+    soak: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Frames over which memory is watched.")
+    ] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A tenth of the frames and of the scenes.")
+    ] = False,
+) -> None:
+    """Measure speed and memory, on one core unless a line says otherwise.
+
+    The scenes are made from the demo's portraits. The last line is one JSON document.
+    """
+    loaded = load_model(model)
+    # Late: every other command would start later for it.
+    from mien.bench.report import text
+    from mien.bench.runner import Plan, measure_all
+    from mien.bench.timing import affinity
+
+    if float_model is not None and not baseline:
+        raise UserError("--float is for the tutorial's pipeline; add --baseline.")
+    if fer is not None and not baseline:
+        raise UserError("--fer is for another pipeline beside Mien's; add --baseline.")
+    cores = len(affinity()) or os.cpu_count() or 1
+    plan = Plan(frames, threads, cores, baseline, float_model, fer, soak, quick)
+    document = measure_all(loaded, plan)
+    if not as_json:
+        print(text(document))
+    print(json.dumps(document, allow_nan=False))

@@ -1,0 +1,228 @@
+"""`mien eval`: what a model is worth on labelled faces, computed on the device."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from mien.classification.classifier import Classifier
+from mien.classification.prediction import softmax
+from mien.classification.preprocess import face_input
+from mien.commands.table import table
+from mien.console import progress
+from mien.errors import UserError
+from mien.evaluation.dataset import FaceSet, LabelledFace, list_faces
+from mien.evaluation.ferplus import majority
+from mien.evaluation.metrics import score
+from mien.tflite.model_file import Metadata, load_model
+
+BATCH = 256  # faces held at once
+NAMED = {"fer2013": "benchmark", "votes": "people"}  # in the table and, of the other one, in JSON
+LISTED = 5  # faces that could not be read, named before the rest is only counted
+
+
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder or zip of face crops in class folders, at the top or in a folder per "
+            "split.",
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The split to read: a folder (train, test), or how file names begin (PublicTest, "
+            "PrivateTest). Without it: PublicTest, where there is one, else test.",
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
+    ] = "mien",
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="fer2013|votes",
+            help="The truth: the class folders, or what most people saw (with --votes).",
+        ),
+    ] = "fer2013",
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Votes by file name, of mien-train votes: measure both truths."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
+    ] = False,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
+    ] = 1,
+) -> None:
+    """Measure accuracy, recall and calibration on labelled faces.
+
+    With --votes against what people see, too; faces about which they did not agree are left out
+    there. Faces that cannot be read are reported and left out; the exit code is then 2.
+    """
+    if labels not in NAMED or (labels == "votes" and votes is None):
+        raise UserError(
+            "--labels is fer2013 (the class folders), or votes together with --votes FILE."
+        )
+    loaded = load_model(model)
+    classifier = Classifier(loaded, threads)
+    faces = list_faces(data, loaded.metadata.labels, split)
+    for name in faces.ignored:
+        print(f"mien: left out {name} in {data}, which is no class of the model", file=sys.stderr)
+    skipped: list[str] = []
+    seen = None
+    if votes is not None:  # before the faces are read, so that a wrong file is told at once
+        names = [name for name, _ in faces.members]
+        seen = dict(zip(names, majority(votes, names, loaded.metadata.labels), strict=True))
+    names, folders, logits = _classify(faces, classifier, skipped)
+    truths = {"fer2013": folders}
+    if seen is not None:
+        truths["votes"] = np.array([seen[name] for name in names], np.int64)
+    found = {
+        truth: _scores(answers, logits, loaded.metadata)
+        for truth, answers in truths.items()
+        if (answers >= 0).any()
+    }
+    if labels not in found:
+        raise UserError(f"people agree about none of the faces in {data}; use --labels fer2013.")
+    document = _document(faces, loaded.metadata, classifier, labels, found, skipped)
+    if as_json:
+        print(json.dumps(document, indent=1, allow_nan=False))
+    else:
+        print(_card(document, loaded.metadata))
+    if skipped:
+        raise typer.Exit(2)
+
+
+def _classify(
+    faces: FaceSet, classifier: Classifier, skipped: list[str]
+) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return names, labels int64 [n] and logits float32 [n, K] of the faces that can be read."""
+
+    def report(sentence: str) -> None:
+        skipped.append(sentence)
+        if len(skipped) <= LISTED:
+            print(f"mien: {sentence}", file=sys.stderr)
+
+    names: list[str] = []
+    labels: list[int] = []
+    logits = []
+    read = progress(faces.faces(report), len(faces), "faces")
+    while batch := list(islice(read, BATCH)):
+        names += [name for name, _, _ in batch]
+        labels += [label for _, label, _ in batch]
+        logits.append(classifier.logits(_inputs(batch, classifier.metadata)))
+    if len(skipped) > LISTED:
+        print(f"mien: {len(skipped)} faces in all cannot be read", file=sys.stderr)
+    if not labels:
+        raise UserError(f"None of the {len(faces)} pictures in {faces.path} can be read.")
+    return names, np.array(labels, np.int64), np.concatenate(logits)
+
+
+def _scores(
+    answers: npt.NDArray[np.int64], logits: npt.NDArray[np.float32], metadata: Metadata
+) -> dict[str, Any]:
+    """Return the measures on the faces whose answer, int64 [n], is not -1."""
+    probabilities = softmax(logits[answers >= 0], metadata.temperature)
+    scores = score(answers[answers >= 0], probabilities, metadata.labels)
+    scores["uncertain"] = float((probabilities.max(axis=1) < metadata.threshold).mean())
+    return scores
+
+
+def _inputs(batch: Sequence[LabelledFace], metadata: Metadata) -> npt.NDArray[np.uint8]:
+    return np.stack([face_input(gray, None, metadata) for _, _, gray in batch])
+
+
+def _document(
+    faces: FaceSet,
+    metadata: Metadata,
+    classifier: Classifier,
+    truth: str,
+    found: dict[str, dict[str, Any]],
+    skipped: Sequence[str],
+) -> dict[str, Any]:
+    """Return what is printed as JSON: the measures by `truth`, those by the other one aside."""
+    others = {NAMED[key]: scores for key, scores in found.items() if key != truth}
+    return {
+        "model": {"name": metadata.name, "version": metadata.version, "sha256": metadata.sha256},
+        "data": str(faces.path),
+        "split": faces.split,
+        "other_splits": list(faces.others),
+        "truth": truth,
+        **found[truth],
+        **others,
+        "labels": list(metadata.labels),
+        "temperature": metadata.temperature,
+        "threshold": metadata.threshold,
+        "xnnpack": classifier.xnnpack,
+        "skipped": list(skipped),
+    }
+
+
+def _card(document: dict[str, Any], metadata: Metadata) -> str:
+    """Return the document for a reader, beside what the model's file promises."""
+    where = document["data"] + (f", {document['split']}" if document["split"] else "")
+    lines = [f"{metadata.name} {metadata.version} on {document['n']} faces of {where}"]
+    other = next((key for key in NAMED.values() if key in document), None)
+    promised = promise(metadata, document["truth"])
+    heads = [NAMED[document["truth"]] if other else "here"]
+    heads += ["promised"] if promised else []
+    heads += [other] if other else []
+
+    def row(name: str, *keys: str) -> list[str]:
+        cells = [document, *([promised] if promised else []), *([document[other]] if other else [])]
+        return [name, *(_percent(_within(cell, keys)) for cell in cells)]
+
+    if document["other_splits"]:
+        lines.append(f"(also there: --split {' or '.join(document['other_splits'])})")
+    rows = [["", *heads]]
+    rows += [
+        row(key.replace("_", " "), key)
+        for key in ("accuracy", "balanced_accuracy", "macro_f1", "ece")
+    ]
+    rows += [row(f"recall {label}", "recall", label) for label in metadata.labels]
+    rows.append(row("uncertain", "uncertain"))
+    lines += ["", table(rows, right=(1, 2, 3))]
+    if other:
+        lines += ["", f"{NAMED['votes']}: where most of ten people saw one of the model's classes"]
+    if promised:
+        split = metadata.metrics.get("split", "an unnamed split")
+        lines += ["", f"promised: what the model's file says of {split}, n {promised.get('n')}"]
+    counts = [["true \\ read", *metadata.labels]]
+    for label, line in zip(metadata.labels, document["confusion"], strict=True):
+        counts.append([label, *(str(count) for count in line)])
+    lines += ["", table(counts, right=range(1, 1 + len(metadata.labels)))]
+    return "\n".join(lines)
+
+
+def promise(metadata: Metadata, truth: str = "fer2013") -> dict[str, Any]:
+    """Return the measures that the converter wrote of this int8 model, {} where it wrote none."""
+    measured = metadata.metrics.get("people") if truth == "votes" else metadata.metrics
+    measures = measured.get("int8") if isinstance(measured, dict) else None
+    return measures if isinstance(measures, dict) else {}
+
+
+def _within(values: Any, keys: tuple[str, ...]) -> Any:
+    """Return what stands under the keys, None where there is nothing."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+
+def _percent(share: Any) -> str:
+    return f"{100 * share:.1f} %" if isinstance(share, (int, float)) else "-"

@@ -1,0 +1,81 @@
+"""`mien info`: the metadata of a model as a readable card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from mien.tflite.model_file import DEFAULT_MODEL, Model, load_model
+
+FRACTIONS = {"accuracy", "balanced_accuracy", "macro_f1", "ece", "recall", "agreement"}
+LONG = 6  # entries from which a list is counted instead of shown
+
+
+def info(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="[MODEL]", help="A shipped model's name, or a .tflite of mien-convert."
+        ),
+    ] = DEFAULT_MODEL,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print metadata.json as it stands in the file.")
+    ] = False,
+) -> None:
+    """Show what a model file says of itself."""
+    loaded = load_model(model)
+    print(loaded.metadata.to_json() if as_json else card(loaded))
+
+
+def card(model: Model) -> str:
+    """Return a model's metadata for a reader."""
+    metadata = model.metadata
+    size = metadata.input_size
+    lines = [
+        f"{metadata.name} {metadata.version}",
+        "",
+        f"file         {model.path} ({len(model.flatbuffer) / 1e6:.2f} MB, format "
+        f"{metadata.format})",
+        f"made         {metadata.created}",
+        f"reads        {', '.join(metadata.labels)}",
+        f"input        {size}x{size} px, {metadata.colour}, resized by {metadata.resize}",
+        f"crop         {metadata.crop.shape}, {metadata.crop.margin:+.0%} of the face's box on "
+        "each side",
+        f"confidence   temperature {metadata.temperature:.3f}; under {metadata.threshold:.2f} it "
+        'reads "uncertain"',
+        f"sha256       {metadata.sha256} (checked)",
+    ]
+    for title, content in (
+        ("metrics", metadata.metrics),
+        ("training", metadata.training),
+        ("licences", metadata.licences),
+    ):
+        lines += ["", title, *(_tree(content, 1) if content else ["  none stated"])]
+    return "\n".join(lines)
+
+
+def _tree(content: dict[str, Any], depth: int, fractions: bool = False) -> Iterator[str]:
+    """Yield a dict as indented lines; numbers that are fractions by their name as per cent."""
+    pad = "  " * depth
+    width = max(len(str(key)) for key in content)
+    for key, value in content.items():
+        name = str(key).replace("_", " ").ljust(width)
+        share = fractions or key in FRACTIONS
+        if isinstance(value, dict) and value:
+            yield f"{pad}{name.rstrip()}"
+            yield from _tree(value, depth + 1, share)
+        else:
+            yield f"{pad}{name}  {_text(value, share)}"
+
+
+def _text(value: Any, share: bool) -> str:
+    if isinstance(value, float):
+        return f"{100 * value:.1f} %" if share else f"{value:.6g}"
+    if isinstance(value, list):
+        plain = all(isinstance(entry, (str, int, float)) for entry in value)
+        if len(value) > LONG or not plain:
+            return f"{len(value)} entries (see --json)"
+        return ", ".join(_text(entry, share) for entry in value) or "-"
+    return "-" if value in (None, {}) else str(value)

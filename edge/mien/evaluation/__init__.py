@@ -1,0 +1,1 @@
+"""Accuracy on labelled images: data sets, votes, metrics."""

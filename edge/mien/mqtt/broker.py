@@ -1,0 +1,97 @@
+"""Which broker, as whom and under which topic: `--mqtt mqtt[s]://[user@]host[:port][/topic]`."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mien.errors import UserError
+
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+PASSWORD = "MIEN_MQTT_PASSWORD"  # the environment variable's name
+LONGEST_TOPIC = 200  # characters; with what follows far below MQTT's 65,535
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker; holds no password, so that it may be shown."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None
+    topic: str  # under which everything is said, without a slash at either end
+
+    @property
+    def shown(self) -> str:
+        """What a person calls it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def identity(self) -> str:
+        """What tells this device from every other at the broker: made of the topic."""
+        return re.sub(r"[^A-Za-z0-9_-]+", "_", self.topic)
+
+
+def parse_broker(text: str) -> Broker:
+    """Return the broker in an address; raises UserError, never repeating a password."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError:
+        raise UserError(_wrong("its port or host is not one")) from None
+    if parts.scheme not in PORTS:
+        raise UserError(_wrong("it does not begin so"))
+    if parts.password is not None:
+        raise UserError(
+            "--mqtt may hold no password, for everybody on this machine can read a command line; "
+            f"put it into the environment variable {PASSWORD} or into --mqtt-password-file."
+        )
+    if not parts.hostname or parts.query or parts.fragment or port == 0:
+        raise UserError(_wrong("the host is missing" if not parts.hostname else "more follows"))
+    user = unquote(parts.username) if parts.username else None
+    return Broker(
+        parts.hostname,
+        port or PORTS[parts.scheme],
+        parts.scheme == "mqtts",
+        user,
+        _topic(parts),
+    )
+
+
+def read_password(file: Path | None) -> str | None:
+    """Return the password of a file, else of the environment, else None; raises UserError."""
+    if file is not None:
+        try:
+            password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"{file} cannot be read; --mqtt-password-file needs a file.") from None
+        if not password:
+            raise UserError(f"{file} is empty; write the broker's password into it.")
+        return password
+    return os.environ.get(PASSWORD) or None
+
+
+def _topic(parts: SplitResult) -> str:
+    topic = unquote(parts.path).strip("/")
+    if not topic:
+        host = re.sub(r"[^A-Za-z0-9_-]+", "_", socket.gethostname().split(".")[0])
+        return f"mien/{host or 'camera'}"
+    if len(topic) > LONGEST_TOPIC or re.search(r"[+#\x00-\x1f\x7f]|//", topic):
+        raise UserError(
+            "The topic in --mqtt may hold neither + nor #, no empty level and at most "
+            f"{LONGEST_TOPIC} characters; write it as in mqtt://broker.local/mien/kitchen."
+        )
+    return topic
+
+
+def _wrong(why: str) -> str:
+    return (
+        f"--mqtt is no broker's address ({why}); write it as mqtt://broker.local/mien/kitchen, "
+        "mqtts:// for an encrypted connection."
+    )

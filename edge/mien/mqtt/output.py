@@ -1,0 +1,253 @@
+"""MQTT as an output of a run: state on change and at a slow beat, from a thread of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mien.board import model, temperature
+from mien.errors import UserError
+from mien.log import Said
+from mien.mqtt.broker import Broker
+from mien.mqtt.discovery import STATUS, discovery, discovery_topic
+from mien.mqtt.state import SETTLED_S, Watcher, camera_state
+from mien.pipeline.still import FrameResult
+from mien.sources.base import Change, Frame, Say
+from mien.sources.pause_switch import Pause
+
+BEAT_S = 30.0  # s between two states where nothing changes
+WAITING = 1000  # changes kept while the broker is away; some 500 KB
+FIRST_S = 1  # s until the first attempt to connect again
+LONGEST_S = 15  # s between two attempts, reached by doubling
+LAST_S = 2.0  # s for the last words at the end
+HOT_EVERY_S = 10.0  # s between two looks at the board's temperature
+AWAY = "cannot be reached"
+REFUSED = "refuses the user name or password"
+
+
+def check_installed() -> None:
+    """Raise UserError where the extra is missing."""
+    if importlib.util.find_spec("paho") is None:
+        raise UserError(
+            "--mqtt needs the extra of that name; install it with `pip install 'mien[mqtt]'`."
+        )
+
+
+class MqttOutput:
+    """Publishes the state under the broker's topic; see docs/home-assistant.md.
+
+    A broker that is away is tried again and again, and every change meanwhile is kept, in a queue
+    that ends somewhere. `write` never waits for the network. Raises UserError in the constructor
+    where the extra is missing.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        password: str | None,
+        labels: Sequence[str],
+        pause: Pause | None = None,
+        say: Say = print,
+        settled: float = SETTLED_S,
+        beat: float = BEAT_S,
+        waiting: int = WAITING,
+        longest: int = LONGEST_S,
+        hot: Callable[[], float | None] = temperature,
+    ) -> None:
+        check_installed()
+        self.broker = broker
+        self.dropped = 0  # changes that no longer fitted into the queue
+        self._pause = pause
+        self._say = say
+        self._beat = beat
+        self._hot = hot
+        self._warmth: tuple[float, float | None] = (-HOT_EVERY_S, None)
+        self._watcher = Watcher(settled)
+        self._lock = threading.Lock()  # of the watcher and the queue
+        self._queue: deque[bytes] = deque()
+        self._waiting = waiting
+        self._work = threading.Event()
+        self._connected = threading.Event()
+        self._arrival = threading.Condition()
+        self._arrived: set[int] = set()  # numbers of messages that the broker has
+        self._closing = False
+        self._told: str | None = None  # the last trouble said, so that it is said once
+        self._discovery = discovery(broker, labels, model())
+        self._client = self._make_client(password, longest)
+        self._worker = threading.Thread(target=self._publish, name="mien-mqtt", daemon=True)
+        self._client.connect_async(broker.host, broker.port, keepalive=30)
+        self._client.loop_start()
+        self._worker.start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has us."""
+        return self._connected.is_set()
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take a frame in; a change goes into the queue."""
+        with self._lock:
+            if self._watcher.look(result, time.monotonic()):
+                self._enqueue(repeated=False)
+
+    def changed(self, change: Change) -> None:
+        """Say that the camera was lost, or is back."""
+        self._camera(camera_state(change))
+
+    def close(self) -> None:
+        """Send what waits, say "offline" and leave."""
+        self._closing = True
+        self._work.set()
+        self._worker.join(LAST_S)
+        if self._connected.is_set():
+            sent = self._client.publish(
+                f"{self.broker.topic}/availability", b"offline", qos=1, retain=True
+            ).mid
+            with self._arrival:
+                self._arrival.wait_for(lambda: sent in self._arrived, 1.0)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _make_client(self, password: str | None, longest: int) -> Any:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        broker = self.broker
+        client = Client(CallbackAPIVersion.VERSION2, client_id=f"mien-{broker.identity}"[:64])
+        if broker.user is not None or password is not None:
+            client.username_pw_set(broker.user or "", password)
+        if broker.tls:
+            client.tls_set_context(ssl.create_default_context())
+        client.reconnect_delay_set(FIRST_S, longest)
+        client.will_set(f"{broker.topic}/availability", b"offline", qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    def _on_connect(self, client: Any, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
+        if reason.is_failure:
+            words = REFUSED if reason.value in (134, 135) else f"refuses us ({reason})"
+            self._trouble(words)
+            return
+        client.subscribe([(f"{self.broker.topic}/camera/set", 1), (STATUS, 1)])
+        self._introduce(client)
+        if self._told is not None:
+            self._tell("answers again.", "broker-back")
+            self._told = None
+        with self._lock:
+            if not self._queue:  # a broker that was started anew has forgotten the state
+                self._enqueue(repeated=True)
+        self._connected.set()
+        self._work.set()
+
+    def _introduce(self, client: Any) -> None:
+        client.publish(discovery_topic(self.broker), self._discovery, qos=1, retain=True)
+        client.publish(f"{self.broker.topic}/availability", b"online", qos=1, retain=True)
+
+    def _on_connect_fail(self, _client: Any, _data: Any) -> None:
+        self._trouble(AWAY)
+
+    def _on_disconnect(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, _props: Any
+    ) -> None:
+        self._connected.clear()
+        if not self._closing and reason.is_failure and self._told is None:
+            self._trouble("has gone")
+
+    def _on_message(self, client: Any, _data: Any, message: Any) -> None:
+        if message.topic == STATUS:
+            if message.payload == b"online":  # Home Assistant has started
+                self._introduce(client)
+                with self._lock:
+                    self._enqueue(repeated=True)
+            return
+        if self._pause is None or message.retain or message.payload not in (b"ON", b"OFF"):
+            return
+        paused = message.payload == b"OFF"
+        self._pause.set(paused)
+        self._camera("paused" if paused else "running")
+
+    def _camera(self, state: str) -> None:
+        with self._lock:
+            if self._watcher.camera(state):
+                self._enqueue(repeated=False)
+
+    def _trouble(self, words: str) -> None:
+        # What has gone cannot be reached either: that is one trouble.
+        if words != self._told and (self._told is None or words != AWAY):
+            self._told = words
+            self._tell(f"{words}; trying again.", "broker-lost")
+
+    def _tell(self, words: str, event: str) -> None:
+        shown = self.broker.shown
+        self._say(Said(f"the MQTT broker at {shown} {words}", event, broker=shown))
+
+    def _enqueue(self, repeated: bool) -> None:
+        """Put the state into the queue, with the lock held; the oldest goes where it is full."""
+        now = time.monotonic()
+        if now - self._warmth[0] >= HOT_EVERY_S:
+            self._warmth = (now, self._hot())
+        self._queue.append(self._watcher.message(now, self._warmth[1], repeated))
+        if len(self._queue) > self._waiting:
+            self._queue.popleft()
+            self.dropped += 1
+            if self.dropped == 1:
+                self._say(
+                    f"more than {self._waiting} changes wait for the MQTT broker; the oldest are "
+                    "dropped."
+                )
+        self._work.set()
+
+    def _publish(self) -> None:
+        """Send the queue, one message after the other; the worker's thread."""
+        topic = f"{self.broker.topic}/state"
+        last = time.monotonic()
+        while True:
+            self._work.wait(max(0.0, last + self._beat - time.monotonic()))
+            self._work.clear()
+            if not self._connected.is_set():
+                if self._closing:
+                    return
+                self._connected.wait(1.0)
+                if not self._connected.is_set():
+                    self._work.clear()
+                    continue
+            due = time.monotonic() - last >= self._beat
+            if due and not self._queue and not self._closing:
+                with self._lock:
+                    self._enqueue(repeated=True)
+            while self._queue and self._connected.is_set():
+                payload = self._queue[0]
+                if not self._deliver(topic, payload):
+                    return
+                with self._lock:
+                    if self._queue and self._queue[0] is payload:
+                        self._queue.popleft()
+                last = time.monotonic()
+            if self._closing and not self._queue:
+                return
+
+    def _deliver(self, topic: str, payload: bytes) -> bool:
+        """Publish and wait until the broker has it; False where the end comes first."""
+        sent = self._client.publish(topic, payload, qos=1, retain=True).mid
+        # Where the connection breaks the client sends it again by itself after the next.
+        with self._arrival:
+            while sent not in self._arrived:
+                if self._closing and not self._connected.is_set():
+                    return False
+                self._arrival.wait(0.2)
+            self._arrived.clear()
+        return True
+
+    def _on_publish(self, _client: Any, _data: Any, number: int, _code: Any, _props: Any) -> None:
+        with self._arrival:
+            self._arrived.add(number)
+            self._arrival.notify()

@@ -1,0 +1,37 @@
+"""One colour per label, the same on the page and in a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mien.classification.prediction import UNCERTAIN
+
+# Told apart on white and on near-black, also by most people who see few colours; by what the word
+# suggests where a model uses the usual seven, and in turn where it has others.
+_USUAL = {
+    "angry": "#d7402f",
+    "disgust": "#7a9a1f",
+    "fear": "#8a5cd0",
+    "happy": "#f0a818",
+    "neutral": "#8893a0",
+    "sad": "#3b7dd8",
+    "surprise": "#17a398",
+    "contempt": "#a5643c",
+}
+_OTHERS = ("#c2569b", "#a5643c", "#4f6d3a", "#5aa9e6", "#b08d57", "#6b4f9e")
+GRAY = "#b9bfc6"  # of "uncertain"
+
+
+def colours(labels: Sequence[str]) -> dict[str, str]:
+    """Return "#rrggbb" for every label and for "uncertain"."""
+    rest = [label for label in labels if label not in _USUAL]
+    chosen = {
+        label: _USUAL.get(label) or _OTHERS[rest.index(label) % len(_OTHERS)] for label in labels
+    }
+    return {**chosen, UNCERTAIN: GRAY}
+
+
+def bgr(colour: str) -> tuple[int, int, int]:
+    """Return "#rrggbb" as OpenCV has it: blue, green, red."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return blue, green, red

@@ -1,0 +1,100 @@
+"""One JSON object per frame and line, written live; docs/output.md is its contract."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mien.errors import UserError
+from mien.pipeline.still import FrameResult
+from mien.sources.base import Change, Frame
+
+
+def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
+    """Return what JSONL says of a frame; plain numbers, rounded to what they are worth."""
+    line: dict[str, Any] = {"frame": int(result.frame), "time": round(float(result.time), 4)}
+    if frame.picture is not None:
+        line["picture"] = frame.picture
+    line["faces"] = [
+        {
+            **({} if face.id is None else {"id": face.id, "age": round(float(face.age), 3)}),
+            "box": [int(value) for value in face.box],
+            "emotion": face.reading.emotion,
+            "confidence": round(float(face.reading.confidence), 4),
+            "probabilities": {
+                label: round(float(p), 4) for label, p in face.reading.probabilities.items()
+            },
+        }
+        for face in result.faces
+    ]
+    if result.latency is not None:
+        line["latency_ms"] = round(1e3 * float(result.latency), 1)
+    line["ms"] = {stage: round(float(ms), 3) for stage, ms in result.ms.items()}
+    return line
+
+
+class JsonlOutput:
+    """JSON lines to a file or, for `-`, to stdout.
+
+    Each line goes out in one piece as its frame is done, so that a reader of the file sees whole
+    lines only and a killed process leaves whole lines. An existing file is emptied first.
+    Raises UserError where nothing can be written, BrokenPipeError where the reader has gone.
+    """
+
+    def __init__(self, target: str) -> None:
+        self.name = "stdout" if is_stdout(target) else target
+        self._whole = 0  # bytes of whole lines
+        self._file: BinaryIO
+        if is_stdout(target):
+            if sys.stdout is None:
+                raise UserError("stdout is closed; give --jsonl a file name.")
+            self._file = sys.stdout.buffer
+        else:
+            try:
+                self._file = Path(target).open("wb", buffering=0)  # noqa: SIM115
+            except OSError as error:
+                raise UserError(f"{target} cannot be written: {error.strerror}.") from error
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Write the line of a frame."""
+        self._put(record(frame, result))
+
+    def changed(self, change: Change) -> None:
+        """Write the line of a source that was lost or is back."""
+        time = round(float(change.time), 4)
+        self._put({"event": change.state, "time": time, "why": change.why})
+
+    def _put(self, entry: dict[str, Any]) -> None:
+        line = (json.dumps(entry, allow_nan=False) + "\n").encode()
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._file.flush()
+            self._whole += len(line)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            with contextlib.suppress(OSError):  # a full disk took a part of the line
+                self._file.truncate(self._whole)
+            raise UserError(f"{self.name} cannot be written: {error.strerror}.") from error
+
+    def close(self) -> None:
+        """Close the file; stdout stays open."""
+        if self.name != "stdout":
+            self._file.close()
+
+
+def is_stdout(target: str | None) -> bool:
+    """Whether a target is the standard output."""
+    return target in ("-", "/dev/stdout")
+
+
+def abandon_stdout() -> None:
+    """After a broken pipe: let Python's last flush at exit go nowhere instead of failing."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""Pipelines from a frame or an image to faces with predictions."""

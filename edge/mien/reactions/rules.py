@@ -1,0 +1,150 @@
+"""Reads a rule such as `sad>0.7 for 5s rest 60s: COMMAND or URL`; see docs/reactions.md."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from mien.classification.prediction import UNCERTAIN, Reading
+from mien.errors import UserError
+from mien.pipeline.still import FrameResult
+
+UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+REST_S = 30.0  # s in which a rule that has acted does not act again
+HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
+EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+
+_RULE = re.compile(
+    r"(?:(?P<scope>any|each|all)\s+)?"
+    r"(?:(?P<no>no\s+face)|(?P<face>face)|(?P<label>[A-Za-z_-]+)"
+    r"(?:\s*(?P<sign>>=?|<=?)\s*(?P<level>[0-9]*\.?[0-9]+)(?P<percent>\s*%)?)?)"
+    r"(?:\s+for\s+(?P<lasting>[0-9]*\.?[0-9]+\s*[a-z]*))?"
+    r"(?:\s+rest\s+(?P<rest>[0-9]*\.?[0-9]+\s*[a-z]*))?"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When to act, and how."""
+
+    text: str  # the condition as it was written
+    scope: str  # "any" face, "each" for itself, "all" of them
+    label: str | None  # a label of the model or "uncertain"; None asks for faces as such
+    present: bool  # whether the face, or label, is to be there; False only of "no face"
+    level: float | None  # the label's probability is above it, or below; None: it is the emotion
+    above: bool
+    lasting: float  # s without interruption before it acts
+    rest: float  # s before it may act again
+    command: tuple[str, ...] | None  # the program and its arguments
+    url: str | None  # or where to post
+
+    def holds(self, reading: Reading, already: bool) -> bool:
+        """Whether one face fulfils the condition; `already` where it did just before.
+
+        What has begun ends only a little beyond the level, so that a value that trembles there
+        does not begin again and again (hysteresis).
+        """
+        if self.label is None:
+            return True
+        if self.level is None:
+            return reading.emotion == self.label
+        value = reading.probabilities.get(self.label, 0.0)
+        slack = HYSTERESIS if already else 0.0
+        return value > self.level - slack if self.above else value < self.level + slack
+
+    def holds_of(self, result: FrameResult, already: bool) -> bool:
+        """Whether a frame as a whole does."""
+        if not self.present:
+            return not result.faces
+        held = [self.holds(face.reading, already) for face in result.faces]
+        return bool(held) and (all(held) if self.scope == "all" else any(held))
+
+
+def parse_rule(text: str, labels: Sequence[str]) -> Rule:
+    """Return the rule in a text; `labels` are the model's. Raises UserError."""
+    condition, colon, target = text.partition(":")
+    condition, target = condition.strip(), target.strip()
+    if not colon or not target:
+        raise UserError(
+            f"--on '{_short(text)}' says not what to do; write a condition, a colon and a command "
+            f"or URL, {EXAMPLE}."
+        )
+    match = _RULE.fullmatch(condition)
+    if match is None:
+        raise UserError(
+            f"--on '{_short(condition)}' is no condition; write what is seen, how long it lasts "
+            f"and what to do, {EXAMPLE}."
+        )
+    label = match["label"]
+    if label is not None and label not in (*labels, UNCERTAIN):
+        known = ", ".join((*labels, UNCERTAIN, "face", "no face"))
+        raise UserError(f"--on knows no '{label}'; this model can read {known}.")
+    level = None
+    if match["level"] is not None:
+        level = float(match["level"]) / (100 if match["percent"] else 1)
+        if label == UNCERTAIN:
+            raise UserError(
+                f"--on '{condition}': uncertain has no probability; leave the level out."
+            )
+        if not 0 < level < 1:
+            raise UserError(f"--on '{condition}': a probability lies between 0 and 1, as 0.7.")
+    if match["no"] and match["scope"]:
+        raise UserError(f"--on '{condition}': where no face is there is no {match['scope']}.")
+    command, url = _target(target)
+    return Rule(
+        condition,
+        match["scope"] or "any",
+        label,
+        match["no"] is None,
+        level,
+        not (match["sign"] or ">").startswith("<"),
+        _seconds(match["lasting"], condition, 0.0),
+        _seconds(match["rest"], condition, REST_S),
+        command,
+        url,
+    )
+
+
+def _seconds(text: str | None, condition: str, default: float) -> float:
+    if text is None:
+        return default
+    match = re.fullmatch(r"([0-9.]+)\s*([a-z]*)", text.strip())
+    if match is None or (match[2] or "s") not in UNITS:
+        raise UserError(
+            f"--on '{condition}': {text.strip()} is no time; write 500ms, 5s, 2min or 1h."
+        )
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def _target(target: str) -> tuple[tuple[str, ...] | None, str | None]:
+    """Return the command or the URL; it is looked for now, not when it is needed."""
+    if re.match(r"https?://", target, re.IGNORECASE):
+        try:
+            host = urlsplit(target).hostname
+        except ValueError:
+            host = None
+        if not host or re.search(r"\s", target):
+            raise UserError("--on has a URL without a host or with a space; write it anew.")
+        return None, target
+    try:
+        words = tuple(shlex.split(target))
+    except ValueError:
+        raise UserError(f"--on '{_short(target)}': a quotation mark is not closed.") from None
+    if not words:
+        raise UserError(f"--on has an empty command; write one, {EXAMPLE}.")
+    if shutil.which(words[0]) is None:
+        there = os.path.exists(words[0])  # noqa: PTH110
+        why = "is not executable" if there else "is no program on this machine"
+        raise UserError(
+            f"--on: {_short(words[0])} {why}; give a program's name or path (no shell reads it)."
+        )
+    return words, None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."

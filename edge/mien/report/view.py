@@ -1,0 +1,208 @@
+"""What a report shows of a session, the same in HTML and PNG."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.classification.prediction import UNCERTAIN
+from mien.outputs.colors import colours
+from mien.outputs.status_line import clock
+from mien.report.aggregate import MOST_BINS, Key, Series, Session
+
+COLUMNS = 600  # of the charts
+SHOWN_FACES = 12  # with a lane of their own, by how long they were seen
+SHOWN_MOMENTS = 60
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One face over time."""
+
+    name: str
+    seconds: float  # s seen
+    mean: npt.NDArray[np.float64]  # [columns, K]; NaN where it was not there
+    shares: dict[str, float]  # 0 to 1, by emotion
+
+
+@dataclass(frozen=True)
+class Line:
+    """One change, in words."""
+
+    time: float  # s
+    face: str
+    words: str
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything a report shows."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    labels: list[str]
+    colours: dict[str, str]  # "#rrggbb", also of "uncertain"
+    length: float  # s
+    step: float  # s of a column
+    mean: npt.NDArray[np.float64]  # [columns, K], all faces together
+    shares: dict[str, float]
+    lanes: list[Lane]
+    gaps: list[tuple[float, float]]  # s, when the camera was lost
+    lines: list[Line]
+    notes: list[str]
+
+
+def view_of(session: Session, title: str, broken: int) -> View:
+    """Return what to show."""
+    times = next(t for t in (1, 2, 4, 5, 8, 10, MOST_BINS) if -(-session.bins // t) <= COLUMNS)
+    ranked = sorted(session.faces.items(), key=lambda item: -item[1].total)[:SHOWN_FACES]
+    ranked.sort(key=lambda item: item[1].first)
+    gaps = list(_gaps(session))
+    return View(
+        title,
+        _facts(session),
+        session.labels,
+        colours(session.labels),
+        session.length,
+        session.width * times,
+        session.whole.mean(session.bins, times),
+        shares(session.whole),
+        [
+            Lane(
+                session.name(key),
+                series.total,
+                series.mean(session.bins, times),
+                shares(series),
+            )
+            for key, series in ranked
+        ],
+        gaps,
+        list(_lines(session)),
+        list(_notes(session, len(ranked), broken)),
+    )
+
+
+def shares(series: Series) -> dict[str, float]:
+    """Return the share of the time per emotion, the largest first; their sum is 1 or 0."""
+    whole = sum(series.emotions.values())
+    ordered = sorted(series.emotions.items(), key=lambda item: -item[1])
+    return {emotion: seconds / whole for emotion, seconds in ordered if whole}
+
+
+def ticks(length: float, most: int = 8) -> list[float]:
+    """Return round times, s, for a scale that ends at `length`."""
+    steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
+    step = next((s for s in steps if length / s <= most), 86400)
+    return [float(t) for t in range(0, int(length) + 1, step)]
+
+
+def runs(mean: npt.NDArray[np.float64]) -> Iterator[tuple[int, int]]:
+    """Yield the stretches [start, end) of columns in which there was a face."""
+    there = ~np.isnan(mean[:, 0]) if mean.shape[1] else np.zeros(len(mean), bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], there, [False]]).astype(int)))
+    for start, end in zip(edges[0::2], edges[1::2], strict=True):
+        yield int(start), int(end)
+
+
+def stretches(
+    mean: npt.NDArray[np.float64], labels: Sequence[str]
+) -> Iterator[tuple[int, int, str]]:
+    """Yield the stretches [start, end) of columns with the same likeliest label."""
+    for start, end in runs(mean):
+        best = mean[start:end].argmax(axis=1)
+        edges = [0, *(int(edge) + 1 for edge in np.flatnonzero(np.diff(best))), end - start]
+        for a, b in itertools.pairwise(edges):
+            yield start + a, start + b, labels[int(best[a])]
+
+
+def _facts(session: Session) -> list[tuple[str, str]]:
+    frames = session.frames
+    share = session.frames_with_face / frames if frames else 0.0
+    rate = frames / session.length if session.length else 0.0
+    facts = [
+        ("Length", clock(session.length)),
+        ("Frames", f"{frames:,}".replace(",", " ")),
+        ("Frames/s", f"{rate:.1f}"),
+        ("Frames with a face", f"{share:.0%}".replace("%", " %")),
+        ("Work per frame", f"{session.work_ms / frames:.1f} ms" if frames else "-"),
+    ]
+    if session.faces:
+        facts.insert(3, ("Faces followed", str(len(session.faces) + session.others)))
+    if session.latencies:
+        mean = session.latency_ms / session.latencies
+        facts.append(("Latency, mean and worst", f"{mean:.0f} / {session.worst_ms:.0f} ms"))
+    if session.parts > 1:
+        facts.insert(1, ("Recordings", str(session.parts)))
+    return facts
+
+
+def _gaps(session: Session) -> Iterator[tuple[float, float]]:
+    began: float | None = None
+    for event in session.events:
+        if event.state in ("lost", "paused") and began is None:
+            began = event.time
+        elif event.state == "back" and began is not None:
+            yield began, event.time
+            began = None
+    if began is not None:
+        yield began, session.length
+
+
+def _lines(session: Session) -> Iterator[Line]:
+    longest = sorted(session.moments, key=lambda moment: -moment.lasted)[:SHOWN_MOMENTS]
+    lines = [
+        Line(
+            moment.time,
+            session.name(moment.face) if moment.face is not None else "largest face",
+            f"{moment.before} to {moment.after}, for {_lasting(moment.lasted)}",
+        )
+        for moment in longest
+    ]
+    lines += [
+        Line(event.time, "camera", event.state + (f": {event.why}" if event.why else ""))
+        for event in session.events
+    ]
+    return iter(sorted(lines, key=lambda line: line.time))
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{clock(seconds)} min"
+
+
+def _notes(session: Session, shown: int, broken: int) -> Iterator[str]:
+    if session.changes > min(len(session.moments), SHOWN_MOMENTS):
+        yield (
+            f"Of {session.changes} changes the {min(len(session.moments), SHOWN_MOMENTS)} that "
+            "lasted longest are listed."
+        )
+    rest = len(session.faces) + session.others - shown
+    if rest > 0:
+        yield f"{rest} more faces were seen more briefly; they count in the whole."
+    if session.frames and not session.faces and session.readings:
+        yield "Faces were not followed in this recording, so it shows all of them together."
+    if session.whole.emotions.get(UNCERTAIN):
+        yield "A reading under the model's threshold counts as uncertain in the shares."
+    if broken:
+        yield f"{broken} broken line{'s' if broken > 1 else ''} left out."
+
+
+def rows(session: Session) -> Iterator[list[str]]:
+    """Yield the report as a table: a row per bin in which a face was seen, all faces first."""
+    yield ["start", "end", "face", "seconds", "emotion", *(f"p_{n}" for n in session.labels)]
+    named: list[tuple[Key | None, Series]] = [(None, session.whole), *session.faces.items()]
+    for key, series in named:
+        mean = series.mean(session.bins)
+        for index in np.flatnonzero(series.seconds[: session.bins] > 0):
+            start = index * session.width
+            yield [
+                f"{start:.2f}",
+                f"{start + session.width:.2f}",
+                "all" if key is None else session.name(key),
+                f"{series.seconds[index]:.3f}",
+                session.labels[int(mean[index].argmax())],
+                *(f"{value:.4f}" for value in mean[index]),
+            ]

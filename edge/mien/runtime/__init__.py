@@ -1,0 +1,1 @@
+"""The loop of `mien run`: rate limits, outputs, statistics."""

@@ -1,0 +1,134 @@
+"""Everything that a run writes: what was asked for, whether it can be, and all of it together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mien.atomic import check_target
+from mien.errors import UserError
+from mien.outputs.annotate import annotate
+from mien.outputs.anonymize import Blur, hide
+from mien.outputs.csv import CsvOutput
+from mien.outputs.display import Window, check_screen
+from mien.outputs.jsonl import JsonlOutput, is_stdout
+from mien.outputs.video import VideoOutput, check_suffix
+from mien.pipeline.still import FrameResult
+from mien.signals import Stop
+from mien.sources import Change, Frame, Source
+
+VIDEO_FPS = 25.0  # of --video where the source does not say its rate
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is to write, and when it is to end."""
+
+    jsonl: str | None
+    csv: Path | None
+    video: Path | None
+    window: bool
+    duration: float | None  # s of the source's time
+    max_frames: int | None
+    blur: bool = False  # faces are hidden in every picture
+
+
+class Output(Protocol):
+    """Something that is told of every frame; it must not keep the run waiting."""
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take a frame and what is shown of it."""
+        ...
+
+    def changed(self, change: Change) -> None:
+        """Take that the source was lost or is back."""
+        ...
+
+    def close(self) -> None:
+        """Complete what is being written."""
+        ...
+
+
+class Outputs:
+    """Everything that a run writes, opened with its first frame; `others` are open already."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        source: Source,
+        labels: tuple[str, ...],
+        stop: Stop,
+        others: Sequence[Output] = (),
+    ) -> None:
+        self._records: list[Output] = list(others)
+        self._screens: list[VideoOutput | Window] = []
+        self._window: Window | None = None
+        self._blur = Blur() if wanted.blur else None
+        if wanted.jsonl is not None:
+            with stop.waiting():  # a named pipe opens when somebody reads it
+                self._records.append(JsonlOutput(wanted.jsonl))
+        if wanted.csv is not None:
+            self._records.append(CsvOutput(wanted.csv, labels))
+        if wanted.video is not None:
+            fps = source.fps or VIDEO_FPS
+            self._screens.append(VideoOutput(wanted.video, fps, follow_time=source.live))
+        if wanted.window:
+            self._window = Window(paced=not source.live, fps=source.fps or VIDEO_FPS)
+            self._screens.append(self._window)
+
+    @property
+    def closed_by_user(self) -> bool:
+        """Whether the window was closed."""
+        return self._window is not None and self._window.closed
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Write a frame everywhere."""
+        if self._screens and frame.bgr is not None:
+            picture = frame.bgr
+            if self._blur is not None:
+                picture = hide(picture, self._blur.places(result))
+            picture = annotate(picture, result.faces)
+            for screen in self._screens:
+                screen.write(picture, frame.time)
+        for output in self._records:
+            output.write(frame, result)
+
+    def changed(self, change: Change) -> None:
+        """Say everywhere that the source was lost or is back."""
+        for output in self._records:
+            output.changed(change)
+
+    def close(self) -> None:
+        """Complete every file, also where one of them fails."""
+        with contextlib.ExitStack() as stack:
+            for output in (*self._records, *self._screens):
+                stack.callback(output.close)
+
+
+def check_outputs(wanted: Wanted, source: str) -> None:
+    """Raise UserError for what could not be written, before a camera or file is opened."""
+    if wanted.duration is not None and not wanted.duration > 0:
+        raise UserError(f"--duration {wanted.duration:g} is no time; give seconds above 0.")
+    files = [path for path in (wanted.csv, wanted.video) if path is not None]
+    for path in files:
+        if str(path) == "-":
+            raise UserError("Only --jsonl writes to stdout; give --csv and --video a file name.")
+        check_target(path)
+    if wanted.video is not None:
+        check_suffix(wanted.video)
+    if wanted.jsonl is not None and not is_stdout(wanted.jsonl):
+        target = Path(wanted.jsonl)
+        if target.is_file() or not target.exists() or target.is_dir():
+            check_target(target)
+            files.append(target)
+    places = [os.path.realpath(path) for path in files]
+    if os.path.exists(source) and os.path.realpath(source) in places:  # noqa: PTH110
+        raise UserError(f"{source} is the source itself; give the output another name.")
+    if len(set(places)) < len(places):
+        raise UserError("Two outputs have the same file name; give each its own.")
+    if wanted.window:
+        check_screen()

@@ -1,0 +1,114 @@
+"""A source that can be paused: a camera is closed meanwhile, so that its light goes out."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+from mien.errors import UserError
+from mien.sources.base import Change, Frame, Source
+from mien.sources.pause_switch import Pause
+
+SLICE_S = 0.5  # s between two signs of life while it is paused
+AGAIN_S = 2.0  # s between two attempts to open a camera that is not there after a pause
+
+
+class PausableSource:
+    """Takes `source` over; `reopen` opens the same one again and raises UserError.
+
+    Yields a Change "paused" and one "back". Frames' numbers and times go on after a pause.
+    """
+
+    def __init__(self, source: Source, reopen: Callable[[], Source], pause: Pause) -> None:
+        self._source = source
+        self._reopen = reopen
+        self._pause = pause
+        self._trying: Callable[[], object] = lambda: None
+        self._dropped = 0  # by the sources before this one
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self._source.name
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second that it promises."""
+        return self._source.fps
+
+    @property
+    def total(self) -> int | None:
+        """How many frames it has, about."""
+        return self._source.total
+
+    @property
+    def live(self) -> bool:
+        """Whether only its newest frame counts."""
+        return self._source.live
+
+    @property
+    def dropped(self) -> int:
+        """Frames so far that nobody took."""
+        return self._dropped + self._source.dropped
+
+    @property
+    def trying(self) -> Callable[[], object]:
+        """What is called now and then while it is paused or looked for."""
+        return self._trying
+
+    @trying.setter
+    def trying(self, call: Callable[[], object]) -> None:
+        self._trying = call
+        if hasattr(self._source, "trying"):
+            self._source.trying = call
+
+    def frames(self) -> Iterator[Frame | Change]:
+        """Yield the source's frames, none while it is paused."""
+        items = self._source.frames()
+        next_index, last, offset, base = 0, 0.0, 0.0, 0
+        while True:
+            for item in items:
+                last = item.time + offset
+                if isinstance(item, Change):
+                    yield dataclasses.replace(item, time=last)
+                    continue
+                next_index = item.index + base + 1
+                if self._pause.paused:
+                    break
+                yield dataclasses.replace(item, index=next_index - 1, time=last)
+            else:
+                return
+            yield Change("paused", last, "The camera is paused.")
+            began = time.monotonic()
+            if self.live:
+                self._dropped += self._source.dropped
+                self._source.close()
+            while not self._pause.wait(SLICE_S):
+                self._trying()
+            if self.live:
+                if not self._open():
+                    return
+                items = self._source.frames()
+                # A source that is opened anew counts from its first frame.
+                last += time.monotonic() - began
+                offset, base = last, next_index
+            yield Change("back", last, "The camera goes on.")
+
+    def close(self) -> None:
+        """Give it back."""
+        self._closed = True
+        self._source.close()
+
+    def _open(self) -> bool:
+        while not self._closed:
+            try:
+                self._source = self._reopen()
+            except UserError:
+                self._trying()
+                time.sleep(AGAIN_S)
+                continue
+            self.trying = self._trying
+            return True
+        return False

@@ -1,0 +1,1 @@
+"""Face tracking from frame to frame."""

@@ -1,0 +1,156 @@
+"""The page's addresses, as a Starlette application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from importlib import resources
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Send
+
+from mien.web.mjpeg import BOUNDARY, Pictures
+from mien.web.prometheus import CONTENT_TYPE, exposition, registry_of
+from mien.web.state import State
+
+MOST_STREAMS = 16  # browsers that watch at once, pictures and events each
+STALLED_S = 30.0  # s for which a viewer may take nothing before it is let go
+EVENTS_S = 0.2  # s between two events
+BEAT_S = 10.0  # s after which a silent stream of events says that it lives
+PATIENCE_S = 15.0  # s without a frame after which /healthz says 503
+FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+class Patient(StreamingResponse):
+    """A stream that lets a viewer go who takes nothing for a while."""
+
+    async def stream_response(self, send: Send) -> None:
+        """Send it, each piece within the time."""
+
+        async def send_soon(message: object) -> None:
+            await asyncio.wait_for(send(message), STALLED_S)  # type: ignore[arg-type]
+
+        with contextlib.suppress(asyncio.TimeoutError):
+            await super().stream_response(send_soon)
+
+
+class Events:
+    """The stream of server-sent events: the state where it changed, and each new moment."""
+
+    def __init__(self, state: State, pictures: Pictures) -> None:
+        self._state = state
+        self._pictures = pictures
+        self._line: tuple[object, bytes] = (None, b"")
+        self.listeners = 0
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield events until the server ends."""
+        self.listeners += 1
+        moments = self._state.moments(0)
+        last = moments[-1]["number"] if moments else 0
+        said: object = None
+        silent = 0.0
+        try:
+            yield b"retry: 2000\n\n"
+            while not self._pictures.closed:
+                version = self._state.version()
+                for moment in self._state.moments(last):
+                    last = moment["number"]
+                    yield _event("moment", moment)
+                if version != said:
+                    said, silent = version, 0.0
+                    yield self._state_line(version)
+                elif (silent := silent + EVENTS_S) >= BEAT_S:
+                    # The rates sink while no frame comes.
+                    silent = 0.0
+                    yield _event("state", self._state.snapshot())
+                await asyncio.sleep(EVENTS_S)
+        finally:
+            self.listeners -= 1
+
+    def _state_line(self, version: object) -> bytes:
+        """Return the state's event, made once for all listeners."""
+        if self._line[0] != version:
+            self._line = (version, _event("state", self._state.snapshot()))
+        return self._line[1]
+
+
+def application(state: State, pictures: Pictures) -> Starlette:
+    """Return the application; `mien.web.guard.Guard` belongs around it."""
+    registry = registry_of(state, pictures)
+    events = Events(state, pictures)
+
+    async def live(request: Request) -> Response:
+        if pictures.viewers >= MOST_STREAMS:
+            return _busy()
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return Patient(pictures.stream(), media_type=kind)
+
+    async def snapshot(request: Request) -> Response:
+        jpeg = await pictures.newest()
+        if not jpeg:
+            return PlainTextResponse("There is no picture yet.\n", 503)
+        return Response(jpeg, media_type="image/jpeg")
+
+    async def listen(request: Request) -> Response:
+        if events.listeners >= MOST_STREAMS:
+            return _busy()
+        return Patient(events.stream(), media_type="text/event-stream")
+
+    async def now(request: Request) -> Response:
+        return JSONResponse(state.snapshot())
+
+    async def minutes(request: Request) -> Response:
+        return JSONResponse(state.timeline())
+
+    async def metrics(request: Request) -> Response:
+        return Response(exposition(registry), headers={"Content-Type": CONTENT_TYPE})
+
+    async def health(request: Request) -> Response:
+        if state.healthy(PATIENCE_S):
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse("no frames\n", 503)
+
+    @contextlib.asynccontextmanager
+    async def life(app: Starlette) -> AsyncIterator[None]:
+        await pictures.attach()
+        yield
+
+    routes = [
+        *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
+        Route("/live.mjpg", live),
+        Route("/snapshot.jpg", snapshot),
+        Route("/api/state", now),
+        Route("/api/timeline", minutes),
+        Route("/api/events", listen),
+        Route("/metrics", metrics),
+        Route("/healthz", health),
+    ]
+    return Starlette(routes=routes, lifespan=life)
+
+
+def _file(name: str, kind: str) -> Callable[[Request], Response]:
+    data = resources.files("mien.web").joinpath("page", name).read_bytes()
+
+    def answer(request: Request) -> Response:
+        return Response(data, headers={"Content-Type": kind})
+
+    return answer
+
+
+def _busy() -> Response:
+    return PlainTextResponse("Too many viewers.\n", 503)
+
+
+def _event(name: str, content: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(content, allow_nan=False)}\n\n".encode()

@@ -1,0 +1,129 @@
+"""Where the page is served, and who may see it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+import secrets
+import socket
+from dataclasses import dataclass
+
+from mien.errors import UserError
+
+SHORTEST = 8  # characters of a token that a person chooses
+
+
+@dataclass(frozen=True)
+class Address:
+    """What `--web [HOST:]PORT` names."""
+
+    host: str  # name or IP address; without brackets
+    port: int  # 0 lets the system choose
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only programs on this machine reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_address(text: str) -> Address:
+    """Return the address in "8080", "0.0.0.0:8080", ":8080" or "[::1]:8080"; raises UserError.
+
+    Without a host it is this machine alone; an empty one (":8080") is every network.
+    """
+    match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/@]*):)?([0-9]{1,5})", text.strip())
+    if match is None or int(match[2]) > 65535:
+        raise UserError(
+            f"--web {text[:100]} is no address; give a port, as 8080, or host and port, as "
+            "0.0.0.0:8080 or [::1]:8080."
+        )
+    host = "127.0.0.1" if match[1] is None else match[1].strip("[]") or "0.0.0.0"
+    return Address(host, int(match[2]))
+
+
+def choose_token(address: Address, token: str | None) -> tuple[str | None, bool]:
+    """Return the token that visitors need, None for nobody's, and whether it was just made up.
+
+    Raises UserError for a token that is easily guessed or does not fit into a header.
+    """
+    if token is None:
+        return (None, False) if address.loopback else (secrets.token_urlsafe(18), True)
+    if len(token) < SHORTEST:
+        raise UserError(f"--token is shorter than {SHORTEST} characters; take a longer one.")
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+        raise UserError("--token may hold letters, digits and . _ ~ + / = - only.")
+    return token, False
+
+
+def pass_of(token: str) -> str:
+    """Return what a browser keeps as a cookie: it proves the token and does not hold it."""
+    return hmac.new(token.encode(), b"mien's page", hashlib.sha256).hexdigest()
+
+
+def same(given: str, wanted: str) -> bool:
+    """Compare two secrets in a time that tells nothing of where they differ."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def own_names(address: Address) -> frozenset[str]:
+    """Return the names, in lower case, by which a browser may call this machine.
+
+    A page from elsewhere whose name was pointed at this machine (DNS rebinding) has another.
+    Numbers always are welcome: nobody can point a number elsewhere.
+    """
+    names = {"localhost", address.host.lower()}
+    if not address.loopback:
+        host = socket.gethostname().lower()
+        names |= {host, socket.getfqdn().lower()}
+        short = host.split(".")[0]
+        # What home routers and mDNS make of a host's name.
+        names |= {short, *(f"{short}.{zone}" for zone in ("local", "lan", "home", "home.arpa"))}
+    return frozenset(name for name in names if name)
+
+
+def host_allowed(header: str, names: frozenset[str]) -> bool:
+    """Whether a Host header, as "pi.local:8080" or "[::1]:8080", names this machine."""
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:]+)(?::[0-9]{1,5})?", header)
+    if match is None:
+        return False
+    host = match[1].strip("[]").lower().rstrip(".")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host in names
+    return True
+
+
+def bind(address: Address) -> socket.socket:
+    """Return a listening socket; raises UserError where the address is taken or not ours."""
+    try:
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror:
+        raise UserError(
+            f"--web {address.host} is no address of this machine; give 127.0.0.1, or 0.0.0.0 for "
+            "all its networks."
+        ) from None
+    family, _, _, _, place = found[0]
+    try:
+        return socket.create_server(place[:2], family=family, backlog=64)
+    except OSError as error:
+        remedy = "give another port" if address.port else "give another address"
+        raise UserError(
+            f"The page cannot be served at {shown(address.host, address.port)} "
+            f"({os.strerror(error.errno or 0)}); {remedy}."
+        ) from None
+
+
+def shown(host: str, port: int) -> str:
+    """Return host and port as a browser's address has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

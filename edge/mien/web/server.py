@@ -1,0 +1,176 @@
+"""The page as an output of a run: takes frames and never waits for who looks at them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mien.board import temperature
+from mien.errors import UserError
+from mien.log import Said
+from mien.outputs.anonymize import Blur
+from mien.pipeline.still import FrameResult
+from mien.sources.base import Change, Frame
+from mien.sources.pause_switch import Pause
+from mien.web.binding import Address, bind, choose_token, own_names, shown
+from mien.web.token import kept_token
+
+MOST_CONNECTIONS = 64
+GONE_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
+SEND_BYTES = 64 * 1024  # per viewer; the kernel takes twice that
+START_S = 10.0  # s for the server to start
+END_S = 3.0  # s for it to end
+
+
+def check_installed() -> None:
+    """Raise UserError where the extra is missing."""
+    for module in ("starlette", "uvicorn", "prometheus_client"):
+        if importlib.util.find_spec(module) is None:
+            raise UserError(
+                "--web needs the extra of that name; install it with `pip install 'mien[web]'`."
+            )
+
+
+class WebOutput:
+    """Serves the page from a thread of its own.
+
+    The constructor binds the address, so that a taken port is a sentence before the run begins;
+    raises UserError. `url` is where a browser finds it; `token` what it needs. A made-up one is
+    told where `terminal` says that a person reads along (None: where stderr is one), and else kept
+    in a file.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        token: str | None,
+        name: str,
+        labels: Sequence[str],
+        pause: Pause | None = None,
+        blur: bool = False,
+        hot: Callable[[], float | None] = temperature,
+        terminal: bool | None = None,
+    ) -> None:
+        check_installed()
+        from mien.web.mjpeg import Pictures
+        from mien.web.state import State
+
+        self.token, made = choose_token(address, token)
+        self._shown = made  # whether the sentence holds it
+        self._file: Path | None = None  # in which it is kept instead
+        if made and not (sys.stderr.isatty() if terminal is None else terminal):
+            self._shown = False
+            self.token, self._file = kept_token()
+        self._socket = bind(address)
+        self.port = int(self._socket.getsockname()[1])
+        self.url = f"http://{shown(_called(address), self.port)}/"
+        self._address = address
+        self._blur = Blur() if blur else None
+        self.state = State(name, labels, pause, hot)
+        self.pictures = Pictures(pause)
+        self._server = self._start()
+
+    @property
+    def sentence(self) -> str:
+        """What to tell the person who started it; a made-up token only on a terminal."""
+        where = f"the page is at {self.url}"
+        if self._shown:
+            return Said(f"{where}?token={self.token}", "page")
+        if self._file is not None:
+            return Said(f"{where} and asks for the token in {self._file}", "page")
+        return Said(f"{where} and asks for the token" if self.token else where, "page")
+
+    def write(self, frame: Frame, result: FrameResult) -> None:
+        """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
+        height, width = frame.gray.shape[:2]
+        self.state.add(result, (width, height))
+        hidden = self._blur.places(result) if self._blur is not None else ()
+        self.pictures.put(frame, result, hidden)
+
+    def changed(self, change: Change) -> None:
+        """Show that the camera was lost, or is back."""
+        self.state.changed(change)
+
+    def close(self) -> None:
+        """End the streams and the server."""
+        self.pictures.close()
+        self._server.should_exit = True
+        self._thread.join(END_S)
+        if self._thread.is_alive():
+            self._server.force_exit = True
+            self._thread.join(1.0)
+        self._socket.close()
+
+    def _start(self) -> Any:
+        import uvicorn
+
+        from mien.web.app import application
+        from mien.web.guard import Guard
+
+        for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+            logger = logging.getLogger(name)
+            # Its words are for those who write servers; ours go through the run.
+            logger.addHandler(logging.NullHandler())
+            logger.propagate = False
+        # What the kernel keeps for a slow viewer is pictures of the past: two or three, not fifty.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
+        app = application(self.state, self.pictures)
+        config = uvicorn.Config(
+            _Living(app, Guard(app, own_names(self._address), self.token, self.port)),
+            log_config=None,
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            ws="none",
+            http="h11",
+            loop="asyncio",
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=_serve, args=(server, self._socket), name="mien-web", daemon=True
+        )
+        self._thread.start()
+        for _ in range(int(START_S / 0.01)):
+            if server.started:
+                return server
+            if not self._thread.is_alive():
+                break
+            self._thread.join(0.01)
+        raise UserError("The page's server did not start; run without --web, or install it anew.")
+
+
+class _Living:
+    """Sends the start and end of the server to the application, requests to its guard."""
+
+    def __init__(self, app: Any, guard: Any) -> None:
+        self._app = app
+        self._guard = guard
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass on."""
+        inner = self._app if scope["type"] == "lifespan" else self._guard
+        await inner(scope, receive, send)
+
+
+def _serve(server: Any, listening: socket.socket) -> None:
+    asyncio.run(server.serve(sockets=[listening]))
+
+
+def _called(address: Address) -> str:
+    """Return the name under which another machine, or this one, finds it."""
+    if address.loopback:
+        return address.host
+    return socket.gethostname() if address.host in ("0.0.0.0", "::") else address.host

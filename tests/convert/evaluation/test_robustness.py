@@ -1,0 +1,110 @@
+"""Each condition does what its name says, and the table tells what it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made import LABELS, band_face, write_faces
+from mien.classification.classifier import Classifier
+from mien.tflite.model_file import Model
+from mien_convert.evaluation.robustness import (
+    conditions,
+    cut,
+    dark,
+    measure,
+    small,
+    turned,
+    with_margin,
+)
+
+Run = Callable[..., tuple[int, str, str]]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def dot() -> np.ndarray:
+    """A bright spot at the right of the middle, in 48 px."""
+    face = np.full((48, 48), 20, np.uint8)
+    face[22:26, 34:38] = 220
+    return face
+
+
+def spot(face: np.ndarray) -> tuple[float, float]:
+    """Where the bright spot is, in sides from the middle: right, down."""
+    weight = np.clip(face.astype(float) - 60, 0, None)
+    down, right = np.mgrid[0 : face.shape[0], 0 : face.shape[1]]
+    middle = (face.shape[0] - 1) / 2
+    return tuple(
+        float(((axis - middle) * weight).sum() / weight.sum() / face.shape[0])
+        for axis in (right, down)
+    )
+
+
+def test_squares_are_cut_as_asked(dot: np.ndarray) -> None:
+    assert spot(dot) == pytest.approx((0.25, 0.0), abs=0.01)
+    assert (cut(dot, RNG, (0.0, 0.0, 1.0)) == dot).all()
+    # A box that lies to the right and below shows the spot further left and up.
+    assert spot(cut(dot, RNG, (0.1, 0.2, 1.0))) == pytest.approx((0.15, -0.2), abs=0.01)
+    assert spot(cut(dot, RNG, (0.0, 0.0, 1.25))) == pytest.approx((0.2, 0.0), abs=0.01)
+    assert spot(cut(dot, RNG, (0.1, 0.0, 0.8))) == pytest.approx((0.15 / 0.8, 0.0), abs=0.01)
+    assert spot(turned(dot, RNG, 90)) == pytest.approx((0.0, -0.25), abs=0.01)
+
+
+def test_dark_and_small(dot: np.ndarray) -> None:
+    assert dark(dot, RNG, 1 / 8).max() < 60
+    assert small(dot, RNG, 24).shape == (24, 24)
+
+
+def test_the_margin_grows_the_boxes(model: Model) -> None:
+    grown = with_margin([(0.1, 0.0, 1.0)], model.metadata)  # its margin is 0.1
+    assert grown == [(0.1, 0.0, pytest.approx(1.2))]
+
+
+def test_what_hurts_is_seen(model: Model) -> None:
+    """Bands of 6 px withstand noise and not a shift by two of them."""
+    truth = np.arange(70) % 7
+    faces = np.stack([band_face(k, i) for i, k in enumerate(truth)])
+    truths = {"benchmark": truth, "people": np.where(np.arange(70) < 30, truth, -1)}
+    classifier = Classifier(model)
+    by_name = {
+        f"{c.family} {c.level}".strip(): c for c in conditions([(0.0, 0.25, 1.0)]) if c.family
+    }
+    assert {c.family for c in by_name.values()} >= {"blur", "noise", "low light", "JPEG", "small"}
+
+    def accuracy(name: str) -> float:
+        found = measure(faces, truths, classifier, by_name[name], 1)
+        assert set(found["people"]) == {"accuracy", "balanced_accuracy"}
+        return found["benchmark"]["accuracy"]
+
+    assert accuracy("as it is") == 1.0
+    assert accuracy("noise sd 5") > 0.9
+    assert accuracy("Haar's boxes") < 0.5
+
+
+def test_the_command(model_path: Path, tmp_path: Path, mien_convert: Run) -> None:
+    data = tmp_path / "fer"
+    write_faces(data / "test", 1, "PublicTest_")
+    write_faces(data / "train", 1, "Training_")
+    for split in ("test", "train"):
+        for index, label in enumerate(LABELS):
+            (file,) = (data / split / label).iterdir()
+            file.rename(file.with_name(file.stem + f"{index}.png"))
+    out = tmp_path / "run" / "robustness.json"
+    words = ("robustness", model_path, data, "--boxes", 3)
+    code, text, err = mien_convert(*words, "--out", out)
+    assert code == 0, err
+    assert "rotated -15°" in text
+    document = json.loads(out.read_text())
+    assert document["faces"] == 7
+    assert document["conditions"][0]["benchmark"]["accuracy"] == 1.0
+    picture = cv2.imread(str(out.with_suffix(".png")))
+    assert picture is not None
+    assert picture.shape[1] > 1000
+    code, _, err = mien_convert(*words, "--out", model_path / "x.json")
+    assert code == 2
+    assert "--out" in err

@@ -1,0 +1,223 @@
+"""`mien image`, run as a user does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from made import (
+    LABELS,
+    PORTRAITS,
+    band_face,
+    encode,
+    is_one_sentence,
+    with_orientation,
+    write_picture,
+)
+from mien.classification.classifier import Classifier
+from mien.classification.prediction import read
+from mien.classification.preprocess import still_views
+from mien.image import read_picture
+from mien.tflite.model_file import Model
+
+Mien = Callable[..., tuple[int, str, str]]
+
+
+def test_a_table_of_every_face_of_every_picture(mien: Mien, model_path: Path) -> None:
+    files = [PORTRAITS / f"{name}.jpg" for name in ("both", "noface", "collins")]
+    code, out, err = mien("image", *files, "--model", model_path)
+    assert (code, err) == (0, "")
+    head, *rows = out.splitlines()
+    assert head.split()[:3] == ["picture", "face", "x"]
+    assert [row.split()[0] for row in rows] == [str(files[i]) for i in (0, 0, 1, 2)]
+    assert [row.split()[1] for row in rows] == ["1", "2", "-", "1"]
+    assert "no face found" in rows[2]
+    place = head.index("emotion")
+    assert all(row[place - 1] == " " != row[place] for row in rows)  # aligned
+
+
+def test_json_is_all_that_stdout_holds(mien: Mien, model_path: Path, model: Model) -> None:
+    files = [PORTRAITS / "both.jpg", PORTRAITS / "noface.jpg"]
+    code, out, err = mien("image", *files, "--json", "--model", model_path)
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    assert document["model"] == {"name": "bands", "version": "0.1"}
+    both, noface = document["pictures"]
+    assert (both["file"], both["width"], both["height"]) == (str(files[0]), 640, 480)
+    assert noface["faces"] == []
+    assert len(both["faces"]) == 2
+    picture = read_picture(files[0])
+    for face in both["faces"]:
+        views = still_views(picture.gray, tuple(face["box"]), model.metadata)
+        reading = read(Classifier(model).logits(views).mean(axis=0), model.metadata)
+        assert face["emotion"] == reading.emotion
+        assert face["confidence"] == pytest.approx(reading.confidence, abs=1e-4)
+        assert face["probabilities"] == pytest.approx(reading.probabilities, abs=1e-4)
+
+
+def test_cropped_pictures_are_one_face_each(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    files = [
+        write_picture(tmp_path / f"{label}.png", band_face(index))
+        for index, label in enumerate(LABELS)
+    ]
+    code, out, _ = mien("image", *files, "--cropped", "--json", "--model", model_path)
+    assert code == 0
+    faces = [picture["faces"] for picture in json.loads(out)["pictures"]]
+    assert [face["emotion"] for (face,) in faces] == list(LABELS)
+    assert all(face["box"] == [0, 0, 48, 48] for (face,) in faces)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_bad_picture_is_told_and_the_rest_is_read(
+    as_json: bool, mien: Mien, model_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.jpg").write_text("hello")
+    files = [PORTRAITS / "collins.jpg", tmp_path / "text.jpg", PORTRAITS / "hopper.jpg"]
+    words = ["--json"] if as_json else []
+    code, out, err = mien("image", *files, *words, "--model", model_path)
+    assert code == 2
+    assert is_one_sentence(err, "text.jpg", "JPEG or PNG")
+    if as_json:
+        document = json.loads(out)
+        assert len(document["pictures"]) == 2
+        assert document["errors"][0]["file"] == str(files[1])
+        assert document["errors"][0]["error"] in err
+    else:
+        assert "collins.jpg" in out
+        assert "hopper.jpg" in out
+        assert "text.jpg" not in out
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "empty.jpg", "."])
+def test_what_cannot_be_a_picture(name: str, mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    out_folder = tmp_path / "out"
+    words = ("--annotate", out_folder, "--model", model_path)
+    code, out, err = mien("image", tmp_path / name, *words)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err)
+    assert not out_folder.exists()
+
+
+def test_annotated_pictures_show_the_faces(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    source = PORTRAITS / "both.jpg"
+    target = tmp_path / "a" / "new" / "folder"
+    code, out, _ = mien("image", source, "--annotate", target, "--model", model_path)
+    assert code == 0
+    assert str(target) in out
+    drawn, original = cv2.imread(str(target / "both.jpg")), cv2.imread(str(source))
+    different = np.abs(drawn.astype(int) - original).max(axis=2) > 100
+    rows, columns = np.nonzero(different)
+    assert 0.003 < different.mean() < 0.1
+    assert columns.min() > 80  # the faces' boxes and labels, and nothing elsewhere
+    assert columns.max() < 580
+    assert rows.max() < 320
+    assert [file.name for file in target.iterdir()] == ["both.jpg"]  # nothing half written
+
+
+def test_same_names_do_not_meet_and_inputs_stay(
+    mien: Mien, model_path: Path, tmp_path: Path
+) -> None:
+    """Two folders with equal names; one is also where the annotated pictures go."""
+    files = [tmp_path / "a" / "face.jpg", tmp_path / "b" / "face.jpg", tmp_path / "a" / "face.bmp"]
+    files.append(tmp_path / "a" / "face-annotated.jpg")
+    for file in files:
+        write_picture(file, cv2.imread(str(PORTRAITS / "collins.jpg")))
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    before = {file: file.read_bytes() for file in files}
+    words = ("--annotate", tmp_path / "link", "--json", "--model", model_path)
+    code, out, _ = mien("image", *files, *words)
+    assert code == 0
+    assert {file: file.read_bytes() for file in files} == before
+    targets = [Path(picture["annotated"]) for picture in json.loads(out)["pictures"]]
+    assert [target.name for target in targets] == [
+        "face-annotated-2.jpg",
+        "face-annotated-3.jpg",
+        "face.png",
+        "face-annotated-annotated.jpg",
+    ]
+    assert not {target.resolve() for target in targets} & {file.resolve() for file in files}
+    assert all(cv2.imread(str(target)).shape == (480, 400, 3) for target in targets)
+
+
+def test_annotating_again_replaces(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    words = ("--annotate", tmp_path, "--model", model_path)
+    for _ in range(2):
+        mien("image", PORTRAITS / "collins.jpg", *words)
+    assert [file.name for file in tmp_path.iterdir()] == ["collins.jpg"]
+
+
+def test_annotating_into_a_file_is_refused(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    words = ("--annotate", tmp_path / "file", "--model", model_path)
+    code, out, err = mien("image", PORTRAITS / "collins.jpg", *words)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, "is no folder")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_small_cropped_picture_is_enlarged_for_its_label(
+    mien: Mien, model_path: Path, tmp_path: Path
+) -> None:
+    face = write_picture(tmp_path / "face.png", band_face(2))
+    mien("image", face, "--cropped", "--annotate", tmp_path / "out", "--model", model_path)
+    assert cv2.imread(str(tmp_path / "out" / "face.png")).shape == (336, 336, 3)
+
+
+def test_forms_of_the_same_picture_read_alike(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    """Gray, colour, 16 bits, opaque RGBA: one face, one reading."""
+    gray = band_face(3)
+    colour = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    files = [
+        write_picture(tmp_path / "gray.png", gray),
+        write_picture(tmp_path / "colour.png", colour),
+        write_picture(tmp_path / "gray16.png", gray.astype(np.uint16) * 257),
+        write_picture(tmp_path / "colour16.png", colour.astype(np.uint16) * 257),
+        write_picture(tmp_path / "rgba.png", cv2.cvtColor(colour, cv2.COLOR_BGR2BGRA)),
+    ]
+    _, out, _ = mien("image", *files, "--cropped", "--json", "--model", model_path)
+    faces = [picture["faces"] for picture in json.loads(out)["pictures"]]
+    assert faces[0][0]["emotion"] == "happy"
+    assert all(face == faces[0] for face in faces)
+
+
+def test_a_turned_photo_is_read_upright(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    upright = cv2.imread(str(PORTRAITS / "collins.jpg"))
+    stored = np.ascontiguousarray(np.rot90(upright))  # what a phone held sideways stores
+    (tmp_path / "turned.jpg").write_bytes(with_orientation(encode(".jpg", stored), 6))
+    (tmp_path / "lying.jpg").write_bytes(encode(".jpg", stored))
+    files = (tmp_path / "turned.jpg", tmp_path / "lying.jpg")
+    _, out, _ = mien("image", *files, "--json", "--model", model_path)
+    turned, lying = json.loads(out)["pictures"]
+    assert (turned["width"], turned["height"]) == (400, 480)
+    (face,) = turned["faces"]
+    assert face["box"][0] == pytest.approx(135, abs=8)
+    assert face["box"][1] == pytest.approx(65, abs=8)
+    assert lying["faces"] == []
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    mien: Mien, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    words = ("--annotate", tmp_path / "out", "--model", model_path)
+    code, _, err = mien("image", PORTRAITS / "collins.jpg", *words)
+    assert code == 2
+    assert is_one_sentence(err, "No space left")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_no_file_at_all_is_a_usage_error(mien: Mien) -> None:
+    code, _, err = mien("image")
+    assert code == 2
+    assert "FILE" in err
+    assert "Traceback" not in err

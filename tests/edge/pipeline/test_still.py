@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+from made import LABELS, PORTRAITS, band_face
+from mien.classification.classifier import Classifier
+from mien.classification.prediction import read
+from mien.classification.preprocess import STILL_SHIFTS, Box, still_views
+from mien.detection.haar import HaarDetector
+from mien.image import read_picture
+from mien.pipeline.still import Pipeline
+from mien.sources.base import Frame
+from mien.tflite.model_file import Model
+
+
+class Fixed:
+    """A detector that knows where the faces are."""
+
+    def __init__(self, *boxes: Box) -> None:
+        self.boxes = list(boxes)
+
+    def detect(self, gray: np.ndarray) -> list[Box]:
+        return self.boxes
+
+
+def test_every_face_gets_its_own_label(model: Model) -> None:
+    """Seven faces in a picture, each box a sixth smaller so that the model's margin restores it."""
+    picture = np.zeros((48, 7 * 48), np.uint8)
+    for label in range(7):
+        picture[:, label * 48 : (label + 1) * 48] = band_face(label)
+    boxes = [(label * 48 + 4, 4, 40, 40) for label in range(7)]
+    pipeline = Pipeline(Fixed(*boxes), Classifier(model), model.metadata)
+    result = pipeline.process(Frame(5, 0.25, picture))
+    assert [face.reading.emotion for face in result.faces] == list(LABELS)
+    assert [face.box for face in result.faces] == boxes
+    assert (result.frame, result.time) == (5, 0.25)
+    assert set(result.ms) == {"detect", "classify", "total"}
+    assert 0 <= result.ms["classify"] <= result.ms["total"]
+
+
+def test_no_face_is_no_error(model: Model) -> None:
+    pipeline = Pipeline(Fixed(), Classifier(model), model.metadata)
+    assert pipeline.process(Frame(0, 0.0, np.zeros((9, 9), np.uint8))).faces == ()
+
+
+def test_real_parts_on_a_real_picture(model: Model) -> None:
+    picture = read_picture(PORTRAITS / "both.jpg")
+    classifier = Classifier(model)
+    result = Pipeline(HaarDetector(), classifier, model.metadata).process(
+        Frame(0, 0.0, picture.gray)
+    )
+    assert len(result.faces) == 2
+    for face in result.faces:
+        views = still_views(picture.gray, face.box, model.metadata)
+        assert len(views) == 2 * len(STILL_SHIFTS)
+        assert face.reading == read(classifier.logits(views).mean(axis=0), model.metadata)
+
+
+def test_a_whole_picture_as_one_face(model: Model) -> None:
+    pipeline = Pipeline(Fixed(), Classifier(model), model.metadata)
+    (face,) = pipeline.read(band_face(3), [None])
+    assert face.box == (0, 0, 48, 48)
+    assert face.reading.emotion == "happy"

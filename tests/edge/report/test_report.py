@@ -1,0 +1,251 @@
+"""mien report: sessions as JSONL to HTML, PNG and CSV."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import json
+import re
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from chromium import browsing
+from made import LABELS, is_one_sentence
+from mien.report.aggregate import MOST_BINS, MOST_FACES, MOST_MOMENTS, collect
+from mien.report.view import shares, view_of
+from running import CLIP
+
+Mien = Callable[..., tuple[int, str, str]]
+
+
+def spec(emotion: str, id: int | None = 1, sure: float = 0.9) -> dict[str, Any]:
+    rest = (1 - sure) / (len(LABELS) - 1)
+    return {
+        "id": id,
+        "box": [10, 10, 50, 50],
+        "emotion": emotion if sure > 0.4 else "uncertain",
+        "confidence": sure,
+        "probabilities": {label: sure if label == emotion else rest for label in LABELS},
+    }
+
+
+def line(index: int, time: float, *faces: dict[str, Any]) -> dict[str, Any]:
+    ms = {"detect": 4.0, "classify": 1.0, "total": 5.0}
+    return {"frame": index, "time": time, "faces": list(faces), "ms": ms, "latency_ms": 40.0}
+
+
+def course(seconds: float, fps: float = 10) -> Iterator[dict[str, Any]]:
+    """One who is happy and then sad, another who comes later."""
+    for index in range(int(seconds * fps)):
+        time = index / fps
+        faces = [spec("happy" if time < seconds / 2 else "sad", 1)]
+        if time >= seconds / 4:
+            faces.append(spec("neutral", 2))
+        yield line(index, time, *faces)
+
+
+def write(path: Path, records: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+class Checker(html.parser.HTMLParser):
+    """Whether tags are closed, and what is fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [str(v) for k, v in attrs if k in ("src", "href", "xlink:href")]
+        if tag not in ("meta", "br", "line", "rect", "path", "img", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("line", "rect", "path"):
+            assert self.open.pop() == tag
+
+
+def test_a_page_a_picture_and_a_table(mien: Mien, tmp_path: Path) -> None:
+    session = write(tmp_path / "hour & <b>.jsonl", course(60))
+    code, out, err = mien("report", session)
+    assert (code, err) == (0, "")
+    page, picture = (tmp_path / f"hour & <b>.report.{kind}" for kind in ("html", "png"))
+    assert out.splitlines() == [str(page), str(picture)]
+    text = page.read_text()
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    assert checker.fetched == []
+    assert "<script" not in text
+    assert not re.search(r"https?:|@import|url\((?!#)", text)
+    assert "hour &amp; &lt;b&gt;" in text
+    assert "happy to sad, for 29.9 s" in text
+    shape = cv2.imread(str(picture)).shape
+    assert shape[1] == 1200
+    assert shape[0] > 600
+    code, out, err = mien("report", session, "--format", "csv", "--out", tmp_path)
+    table = list(csv.DictReader((tmp_path / "hour & <b>.report.csv").open()))
+    assert [row["face"] for row in table if row["start"] == "30.00"] == ["all", "face 1", "face 2"]
+    of_one = [row for row in table if row["face"] == "face 1"]
+    assert {row["emotion"] for row in of_one if float(row["end"]) <= 30} == {"happy"}
+    assert {row["emotion"] for row in of_one if float(row["start"]) >= 30} == {"sad"}
+    assert float(of_one[0]["p_happy"]) == pytest.approx(0.9)
+    assert sum(float(row["seconds"]) for row in of_one) == pytest.approx(60, abs=0.01)
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_shares_changes_and_who_was_there() -> None:
+    session = collect(course(60))
+    assert shares(session.whole) == pytest.approx(
+        {"neutral": 45 / 105, "happy": 30 / 105, "sad": 30 / 105}
+    )
+    assert shares(session.faces[1, 1]) == pytest.approx({"happy": 0.5, "sad": 0.5})
+    assert session.faces[1, 2].total == pytest.approx(45)
+    assert session.length == pytest.approx(60)
+    assert session.frames == 600
+    (moment,) = session.moments
+    assert (moment.time, moment.face, moment.before, moment.after) == (30, (1, 1), "happy", "sad")
+    mean = session.whole.mean(session.bins)
+    assert mean.sum(axis=1) == pytest.approx(1)
+
+
+def test_flicker_and_uncertainty_are_no_changes() -> None:
+    frames = [
+        line(i, i / 10, spec("sad" if i % 8 == 0 else "happy", 1, 0.3 if i % 5 == 0 else 0.9))
+        for i in range(200)
+    ]
+    assert collect(frames).moments == []
+
+
+def test_a_slow_source_and_a_pause_of_it() -> None:
+    session = collect([line(i, float(i), spec("fear")) for i in range(10)])  # pictures
+    assert session.whole.total == pytest.approx(10)
+    mean = session.whole.mean(session.bins)
+    assert not (session.whole.seconds[: session.bins - 1] == 0).any()
+    assert mean[:, LABELS.index("fear")] == pytest.approx(0.9)
+    paused = collect([line(0, 0.0, spec("fear")), line(1, 100.0, spec("fear")), line(2, 100.1)])
+    assert paused.whole.total == pytest.approx(2.1)  # a reading stands for two seconds at most
+
+
+def test_a_day_stays_small() -> None:
+    """Long times and many passers-by; fewer frames than a day has, the bins are the same."""
+
+    def day() -> Iterator[dict[str, Any]]:
+        for index in range(4_000):
+            time = index * 86_400 / 4_000
+            emotion = LABELS[index // 60 % 7]
+            yield line(index, time, spec(emotion, 1), spec("happy", 2 + index // 10))
+
+    tracemalloc.start()
+    session = collect(day())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40e6
+    assert session.bins <= MOST_BINS
+    assert session.length == pytest.approx(86_400, rel=1e-3)
+    assert len(session.faces) == MOST_FACES
+    assert (1, 1) in session.faces  # who was there all the time is kept
+    assert session.others == 401 - MOST_FACES
+    assert session.whole.total == pytest.approx(2 * 2.0 * 4_000, rel=1e-3)
+    assert len(session.moments) <= MOST_MOMENTS
+    assert session.changes == pytest.approx(4_000 // 60, abs=2)
+    view = view_of(session, "day", 0)
+    assert len(view.mean) <= 600
+    assert len(view.lanes) == 12
+
+
+def test_losses_and_recordings_one_after_the_other() -> None:
+    records = [
+        *course(10),
+        {"event": "lost", "time": 10.0, "why": "the cable"},
+        {"event": "back", "time": 14.0, "why": "there"},
+        *(line(i, 14 + i / 10, spec("happy", 3)) for i in range(20)),
+        *course(5),  # `>> all.jsonl`
+    ]
+    session = collect(records)
+    assert session.parts == 2
+    assert session.length == pytest.approx(16 + 1 + 5, abs=0.3)
+    assert set(session.faces) == {(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)}
+    view = view_of(session, "all", 0)
+    assert view.gaps == [(10.0, 14.0)]
+    assert [row.words for row in view.lines if row.face == "camera"] == [
+        "lost: the cable",
+        "back: there",
+    ]
+    assert "recording 2, face 1" in {lane.name for lane in view.lanes}
+
+
+def test_a_recording_without_ids_shows_all_together(mien: Mien, tmp_path: Path) -> None:
+    records = list(course(20))
+    for record in records:
+        for face in record["faces"]:
+            del face["id"]
+        del record["latency_ms"]
+    path = write(tmp_path / "old.jsonl", records)
+    assert mien("report", path)[0] == 0
+    text = (tmp_path / "old.report.html").read_text()
+    assert "Face by face" not in text
+    assert "not followed" in text
+    assert "happy to sad" in text  # the largest face
+
+
+def test_broken_lines_are_left_out(mien: Mien, tmp_path: Path) -> None:
+    path = write(tmp_path / "cut.jsonl", course(4))
+    with path.open("a") as file:
+        file.write('\n{"frame": 41, "time": NaN, "faces": []}\n\x00\x00\n{"frame": 42, "ti')
+    assert mien("report", path)[0] == 0
+    assert "3 broken lines left out" in (tmp_path / "cut.report.html").read_text()
+
+
+def test_no_face_at_all(mien: Mien, tmp_path: Path) -> None:
+    path = write(tmp_path / "empty.jsonl", [line(i, i / 10) for i in range(50)])
+    code, _, err = mien(
+        "report", path, *(w for k in ("html", "png", "csv") for w in ("--format", k))
+    )
+    assert (code, err) == (0, "")
+    assert "No face was seen" in (tmp_path / "empty.report.html").read_text()
+    one = write(tmp_path / "one.jsonl", [line(0, 0.0, spec("sad"))])
+    assert mien("report", one)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "There is no"),
+        (b"", "is no session"),
+        (b"hello\nthere\nyou\nand me\n", "is no session"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(3_000_000), "is no session"),
+        (b'[1, 2]\n{"time": 1}\n{"time": "x", "faces": []}\n', "is no session"),
+        (b'{"event": "lost", "time": 0.0, "why": ""}\n', "holds no frame"),
+    ],
+)
+def test_what_is_no_session_is_refused(
+    content: bytes | None, words: str, mien: Mien, tmp_path: Path
+) -> None:
+    path = tmp_path / "some.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    code, out, err = mien("report", path)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, words)
+    assert list(tmp_path.glob("*report*")) == []
+
+
+def test_a_real_recording(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    assert mien("run", CLIP, "--model", model_path, "--jsonl", path, "--max-frames", 60)[0] == 0
+    assert mien("report", path)[0] == 0
+    text = (tmp_path / "run.report.html").read_text()
+    assert text.count('class="lane"') == 3  # two people and the scale
+    with browsing() as browser:
+        browser.open((tmp_path / "run.report.html").as_uri())
+        browser.until("document.querySelector('svg path') !== null")
+        browser.size(390, 844, phone=True)
+        browser.until("document.documentElement.scrollWidth === 390")
+        assert browser.complaints() == []

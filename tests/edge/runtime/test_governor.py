@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from mien.errors import UserError
+from mien.runtime.governor import AUTO, HOT_EFFORT, LEAST, Cap, Pace, allowed_load
+
+
+class Clock:
+    """A clock that goes on when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+def run(pace: Pace, clock: Clock, load: float, seconds: float, fps: float = 30.0) -> float:
+    effort = pace.effort
+    for _ in range(round(seconds * fps)):
+        clock.now += 1 / fps
+        effort = pace.spent(load / fps, 1 / fps)
+    return effort
+
+
+def cool(before: bool) -> bool:
+    return False
+
+
+def test_a_light_load_leaves_the_effort_alone() -> None:
+    clock = Clock()
+    assert run(Pace(AUTO, clock, cool), clock, 0.5, 20) == 1.0
+
+
+def test_too_much_lowers_the_effort_step_by_step_and_never_to_nothing() -> None:
+    clock = Clock()
+    pace = Pace(AUTO, clock, cool)
+    first = run(pace, clock, 1.2, 2)
+    assert LEAST < first < 1.0
+    assert run(pace, clock, 1.2, 30) == LEAST
+
+
+def test_the_effort_rises_again_and_stays_between() -> None:
+    clock = Clock()
+    pace = Pace(AUTO, clock, cool)
+    run(pace, clock, 1.2, 30)
+    assert run(pace, clock, 0.3, 30) == 1.0
+    low = run(pace, clock, 1.2, 1.5)
+    assert run(pace, clock, 0.8 * AUTO, 30) == pytest.approx(low, rel=0.3)  # neither up nor down
+
+
+def test_one_slow_frame_changes_nothing() -> None:
+    clock = Clock()
+    pace = Pace(AUTO, clock, cool)
+    run(pace, clock, 0.4, 5)
+    pace.spent(0.1, 1 / 30)
+    assert run(pace, clock, 0.4, 5) == 1.0
+
+
+def test_a_hot_board_is_spared_until_it_has_cooled_down() -> None:
+    clock, states = Clock(), []
+    answers = iter([False, True, True, False, False])
+
+    def board(before: bool) -> bool:
+        states.append(before)
+        return next(answers)
+
+    pace = Pace(AUTO, clock, board)
+    assert run(pace, clock, 0.1, 6) == 1.0
+    assert run(pace, clock, 0.1, 5) == HOT_EFFORT
+    run(pace, clock, 0.1, 5)
+    assert run(pace, clock, 0.1, 5) == 1.0
+    assert states == [False, False, True, True]
+
+
+def test_a_cap_sleeps_and_does_not_make_up_for_what_was_late() -> None:
+    clock = Clock()
+    cap = Cap(10, clock, clock.sleep)
+    times = []
+    for work in (0.0, 0.03, 0.03, 0.5, 0.0, 0.0):
+        cap.wait()
+        times.append(round(clock.now - 100, 3))
+        clock.now += work
+    assert times == [0.0, 0.1, 0.2, 0.3, 0.8, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("budget", "share"), [("auto", AUTO), ("full", None), ("50", 0.5), ("30%", 0.3), ("100", 1.0)]
+)
+def test_what_a_budget_allows(budget: str, share: float | None) -> None:
+    assert allowed_load(budget) == share
+
+
+@pytest.mark.parametrize("budget", ["", "0", "101", "-5", "much", "nan", "inf"])
+def test_no_budget(budget: str) -> None:
+    with pytest.raises(UserError, match="give auto, full, or the percentage"):
+        allowed_load(budget)

@@ -1,0 +1,202 @@
+"""The audit finds what was put into the data, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mien_train.data.audit import audit
+from mien_train.data.duplicates import (
+    has_near_twin,
+    has_twin,
+    identical_groups,
+    near_groups,
+    near_pairs,
+)
+from mien_train.data.fer2013 import Dataset, digest, load
+from mien_train.data.integrity import fingerprint
+from mien_train.data.labels import LABELS
+from small_fer import BAD, face
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def names(data: Dataset, groups: list[np.ndarray]) -> set[tuple[str, ...]]:
+    return {tuple(data.names[i] for i in group) for group in groups}
+
+
+IDENTICAL = {
+    ("train/happy/Training_300.jpg", "train/happy/Training_900.jpg"),
+    ("train/fear/Training_901.jpg", "train/surprise/Training_602.jpg"),
+    ("test/sad/PublicTest_902.jpg", "train/sad/Training_503.jpg"),
+}
+NEAR = {
+    ("train/neutral/Training_404.jpg", "train/neutral/Training_903.jpg"),
+    ("test/angry/PublicTest_001.jpg", "train/angry/Training_904.jpg"),
+}
+
+
+def test_groups(fer: Path) -> None:
+    data = load(fer)
+    assert names(data, identical_groups(data)) == IDENTICAL
+    assert names(data, near_groups(data)) == IDENTICAL | NEAR
+
+
+def test_twins(fer: Path) -> None:
+    data = load(fer)
+    train, validation = (data.select(data.splits == split) for split in ("train", "validation"))
+    exact, near = has_twin(validation, train), has_near_twin(validation, train)
+    assert [validation.names[i] for i in np.flatnonzero(exact)] == ["test/sad/PublicTest_902.jpg"]
+    assert [validation.names[i] for i in np.flatnonzero(near)] == [
+        "test/angry/PublicTest_001.jpg",
+        "test/sad/PublicTest_902.jpg",
+    ]
+
+
+def test_near_pairs_of_altered_photographs() -> None:
+    """A photograph is found again after what happens to photographs; blank images are not alike."""
+    images = [face(seed) for seed in range(120)]
+    stamped = face(1).copy()
+    cv2.putText(stamped, "stock", (2, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255)
+    darker = (face(2) * 0.4).astype(np.uint8)
+    moved = face(3, dy=-2, dx=2)
+    softer = cv2.resize(cv2.resize(face(4), (32, 32)), (48, 48))
+    blank = [np.full((48, 48), level, np.uint8) for level in (0, 0, 255, 128)]
+    found = near_pairs(np.stack([*images, stamped, darker, moved, softer, *blank]))
+    assert found.tolist() == [[1, 120], [2, 121], [3, 122], [4, 123]]
+
+
+def test_likeness_is_passed_on(fer: Path) -> None:
+    data = load(fer)
+    moved = [face(9999, dx=dx) for dx in (0, 3, 6)]  # the first and the last are too far apart
+    images = np.concatenate([data.images, np.stack(moved)])
+    n = len(data)
+    grown = replace(
+        data,
+        names=[*data.names, "train/happy/a.jpg", "train/happy/b.jpg", "train/happy/c.jpg"],
+        images=images,
+        labels=np.append(data.labels, [3, 3, 3]),
+        splits=np.append(data.splits, ["train"] * 3),
+        sha256=[digest(image) for image in images],
+    )
+    assert [n, n + 1, n + 2] in [group.tolist() for group in near_groups(grown)]
+
+
+def test_command(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    code, text, _ = mien_train("audit", fer, "--out", tmp_path / "sheets")
+    assert code == 0
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "class train validation test" in lines
+    assert "happy 17 3 2" in lines
+    assert "all 116 22 14" in lines
+    assert "unreadable or odd-sized files, skipped: 5" in lines
+    for name, reason in BAD.items():
+        assert f"{name}: {reason}" in lines
+    assert "byte-identical: 6 files in 3 groups" in lines
+    assert "identical or nearly: 10 files in 5 groups" in lines
+    assert "1 groups across splits, 1 with two labels" in lines
+    assert "2 groups across splits, 1 with two labels" in lines
+    assert "1 of 22 validation images (4.5%) have a copy in train" in lines
+    assert "0 of 14 test images (0.0%) have a copy in train" in lines
+    for name in ("samples.png", "conflicts.png"):
+        assert cv2.imread(str(tmp_path / "sheets" / name)) is not None
+
+
+def test_command_json(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    code, text, _ = mien_train("audit", fer, "--json", "--out", tmp_path)
+    assert code == 0
+    found = json.loads(text)
+    assert found["images"] == 152
+    assert found["counts"]["train"]["fear"] == 17
+    assert {p["name"]: p["reason"] for p in found["problems"]} == BAD
+    identical = found["identical"]
+    assert (identical["files"], identical["groups"]) == (6, 3)
+    assert (identical["across_splits"], identical["two_labels"]) == (1, 1)
+    members = {tuple(m["name"] for m in group) for group in identical["members"]}
+    assert members == IDENTICAL
+    assert found["near_identical"]["twin_in_train"] == {"validation": 2, "test": 0}
+    assert Path(found["sheets"]["samples"]).is_file()
+
+
+def test_sheets_show_the_faces(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    mien_train("audit", fer, "--out", tmp_path)
+    sheet = cv2.imread(str(tmp_path / "conflicts.png"), cv2.IMREAD_GRAYSCALE)
+    copy = cv2.imread(str(fer / "train/fear/Training_901.jpg"), cv2.IMREAD_GRAYSCALE)
+    large = cv2.resize(copy, (96, 96), interpolation=cv2.INTER_CUBIC)
+    assert cv2.matchTemplate(sheet, large, cv2.TM_SQDIFF).min() < 1e-3
+    other = cv2.imread(str(fer / "train/happy/Training_300.jpg"), cv2.IMREAD_GRAYSCALE)
+    large = cv2.resize(other, (96, 96), interpolation=cv2.INTER_CUBIC)
+    assert cv2.matchTemplate(sheet, large, cv2.TM_SQDIFF).min() > 1e6
+
+
+def test_data_without_a_fault(clean: Path) -> None:
+    found = audit(load(clean))
+    assert found.identical.members == []
+    assert found.near.members == []
+    assert found.blank == []
+
+
+def altered(data: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    images = np.stack([change(image) for image in data.images])
+    return replace(data, images=images, sha256=[digest(image) for image in images])
+
+
+def test_altered_pixels_are_told(clean: Path, tmp_path: Path, mien_train: Run) -> None:
+    _, text, _ = mien_train("audit", clean, "--out", tmp_path)
+    assert "pixels of train: statistically as published" in text
+    assert "warning: train has 112 images, not the 28709 as published" in text
+    assert "were altered" not in text
+    for file in (clean / "train").rglob("*.jpg"):
+        cv2.imwrite(str(file), cv2.equalizeHist(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)))
+    _, text, _ = mien_train("audit", clean, "--out", tmp_path)
+    assert "pixels of train: ALTERED" in text
+    assert "warning: the pixels of train were altered (contrast " in text
+    assert "pixels of validation: statistically as published" in text
+
+
+def test_real_fingerprint(real: Dataset) -> None:
+    data = real
+    assert {s: v.form for s, v in fingerprint(data).items()} == {
+        "train": "exact",
+        "validation": "exact",
+    }
+    part = data.select(data.splits == "validation")
+    # In another order and under other names it is still the same.
+    turned = part.select(np.arange(len(part))[::-1])
+    assert fingerprint(turned)["validation"].form == "exact"
+    relabelled = replace(part, labels=(part.labels + 1) % len(LABELS))
+    assert fingerprint(relabelled)["validation"].form != "exact"
+
+    def encoded_again(image: np.ndarray) -> np.ndarray:
+        return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], 0)
+
+    def stretched(image: np.ndarray) -> np.ndarray:
+        return cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX)
+
+    for change, form in (
+        (encoded_again, "alike"),
+        (stretched, "altered"),
+        (cv2.equalizeHist, "altered"),
+    ):
+        assert fingerprint(altered(part, change))["validation"].form == form
+
+
+def test_real_groups(real: Dataset) -> None:
+    data = real
+    groups = identical_groups(data)
+    splits = [len(set(data.splits[g].tolist())) > 1 for g in groups]
+    labels = [len(set(data.labels[g].tolist())) > 1 for g in groups]
+    counted = (sum(map(len, groups)), len(groups), sum(splits), sum(labels))
+    assert counted == (2805, 1273, 270, 47)
+    train, validation = (data.select(data.splits == split) for split in ("train", "validation"))
+    assert has_twin(validation, train).sum() == 280
+    # Disgust alone, so that the test is quick.
+    disgust = [part.select(part.labels == 1) for part in (validation, train)]
+    exact, near = has_twin(*disgust).sum(), has_near_twin(*disgust).sum()
+    assert exact == 14
+    # The average face, and with it the likeness, is not quite that of the whole set.
+    assert 22 <= near <= 28

@@ -1,0 +1,212 @@
+"""Honest subsets: what is left out, how it is written down, that a seed means the same anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mien_train.data.fer2013 import Dataset, load
+from mien_train.data.ferplus import to_csv
+from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
+from mien_train.data.subset import (
+    as_published,
+    balanced,
+    export,
+    full,
+    indices_of,
+    manifest_text,
+    read_manifest,
+)
+from mien_train.errors import UserError
+from small_fer import pack
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def made(*rows: tuple[str, str, str]) -> Dataset:
+    """A data set of (split, label, content), where equal content means equal pixels."""
+    images = np.array([np.full((48, 48), ord(c), np.uint8) for _, _, c in rows])
+    return Dataset(
+        names=[f"{s}/{label}/{i:03d}.jpg" for i, (s, label, _) in enumerate(rows)],
+        images=images,
+        labels=np.array([LABELS.index(label) for _, label, _ in rows]),
+        splits=np.array([s for s, _, _ in rows]),
+        sha256=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],
+        problems=[],
+    )
+
+
+def test_full_leaves_out_what_is_not_honest() -> None:
+    data = made(
+        ("train", "happy", "a"),  # 0: kept
+        ("train", "happy", "a"),  # a copy
+        ("train", "sad", "b"),  # two labels
+        ("train", "fear", "b"),
+        ("train", "sad", "c"),  # stands in validation
+        ("validation", "sad", "c"),
+        ("train", "sad", "d"),  # stands in test, there with another label
+        ("test", "angry", "d"),
+        ("validation", "sad", "e"),
+        ("train", "angry", "f"),  # 9: kept
+    )
+    assert full(data).tolist() == [0, 9]
+
+
+def test_balanced_takes_as_many_as_the_smallest_class_has(fer: Path) -> None:
+    data = load(fer)
+    honest = np.bincount(data.labels[full(data)]).tolist()
+    # surprise lost one to a conflict with fear, sad one to PublicTest.
+    assert honest == [17, 16, 16, 16, 17, 15, 15]
+    chosen = balanced(data, 7)
+    assert np.bincount(data.labels[chosen]).tolist() == [15] * 7
+    assert set(chosen) <= set(full(data))
+    assert len({data.sha256[i] for i in chosen}) == len(chosen)
+    few = balanced(data, 7, 4)
+    assert np.bincount(data.labels[few]).tolist() == [4] * 7
+    assert set(few) <= set(chosen)
+    assert set(balanced(data, 8, 4)) != set(few)
+
+
+def test_as_published_keeps_copies(fer: Path) -> None:
+    data = load(fer)
+    chosen = as_published(data, 7)
+    assert np.bincount(data.labels[chosen]).tolist() == [17, 16, 17, 17, 17, 16, 16]
+    assert len({data.sha256[i] for i in chosen}) == len(chosen) - 2
+
+
+def test_the_same_seed_chooses_the_same_on_any_machine(fer: Path, tmp_path: Path) -> None:
+    """The order is written out here anew, from nothing but SHA-256 and the pixels."""
+    data = load(fer)
+    for seed in (7, 8):
+        happy = [i for i in full(data) if LABELS[data.labels[i]] == "happy"]
+        happy.sort(key=lambda i: hashlib.sha256(f"{seed}|{data.sha256[i]}".encode()).hexdigest())
+        chosen = [i for i in balanced(data, seed, 5) if LABELS[data.labels[i]] == "happy"]
+        assert chosen == sorted(happy[:5])
+    zipped = load(pack(fer, tmp_path / "fer.zip"))
+    assert balanced(zipped, 7).tolist() == balanced(data, 7).tolist()
+
+
+def test_command_writes_a_manifest_that_reads_back(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
+    out = tmp_path / "sub" / "subset.csv"
+    code, text, err = mien_train("subset", fer, "--seed", 3, "--out", out)
+    assert (code, err) == (0, "")
+    assert "105 images, angry 15, disgust 15" in text
+    assert hashlib.sha256(out.read_bytes()).hexdigest() in text
+    assert b"\r" not in out.read_bytes()
+    assert "pixel bytes" in out.read_text()
+    rows = read_manifest(out)
+    data = load(fer)
+    assert indices_of(data, rows).tolist() == balanced(data, 3).tolist()
+    assert [row.sha256 for row in rows] == [data.sha256[i] for i in balanced(data, 3)]
+    first = out.read_bytes()
+    mien_train("subset", fer, "--seed", 3, "--out", out)
+    assert out.read_bytes() == first
+    assert [file.name for file in out.parent.iterdir()] == ["subset.csv"]
+
+
+def test_command_says_which_class_falls_short(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    code, text, err = mien_train("subset", fer, "--per-class", 17, "--out", tmp_path / "s.csv")
+    assert code == 0
+    assert "angry 17, disgust 16" in text
+    assert err.splitlines()[0] == "disgust has only 16 such images, not 17: all are in"
+    assert len(err.splitlines()) == 5
+
+
+def test_export_is_a_data_set_with_the_same_pixels(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
+    folder, out = tmp_path / "export", tmp_path / "s.csv"
+    code, _, _ = mien_train("subset", fer, "--out", out, "--export", folder)
+    assert code == 0
+    exported = load(folder)
+    rows = read_manifest(out)
+    assert sorted(exported.sha256) == sorted(row.sha256 for row in rows)
+    assert set(exported.splits.tolist()) == {"train"}
+    assert [exported.sha256[i] for i in indices_of(exported, rows)] == [r.sha256 for r in rows]
+    with pytest.raises(UserError, match="not empty"):
+        export(folder, exported, np.array([0]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: "", "not a manifest"),
+        (lambda t: t.replace("path,label,sha256", "path,label"), "not a manifest"),
+        (lambda t: t.replace(",happy,", ",hapy,"), "not a manifest"),
+        (lambda t: t.replace("train/happy/Training_3", "train/happy/Other_3"), "does not hold"),
+        (lambda t: t.replace("/happy/Training_3", "/sad/Training_5", 1), "not the image"),
+        (lambda t: t.replace(",happy,", ",sad,", 1), "not the image"),
+    ],
+)
+def test_manifests_that_do_not_fit(
+    fer: Path, tmp_path: Path, mien_train: Run, change: Callable[[str], str], words: str
+) -> None:
+    out = tmp_path / "s.csv"
+    mien_train("subset", fer, "--out", out, "--per-class", 15)
+    out.write_text(change(out.read_text()))
+    data = load(fer)
+    with pytest.raises(UserError, match=words):
+        indices_of(data, read_manifest(out))
+
+
+def test_missing_manifest(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="mien-train subset DATA"):
+        read_manifest(tmp_path / "none.csv")
+
+
+def test_unwritable_place(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+    (tmp_path / "file").write_text("x")
+    code, _, err = mien_train("subset", fer, "--out", tmp_path / "file" / "s.csv")
+    assert code == 2
+    assert "--out" in err
+
+
+def test_real(real: Dataset) -> None:
+    data = real
+    assert np.bincount(data.labels[balanced(data, 7)]).tolist() == [366] * 7
+    assert np.bincount(data.labels[as_published(data, 7)]).tolist() == [436] * 7
+    # What seed 7 means, on any machine and with any version of NumPy.
+    text = manifest_text(data, balanced(data, 7), "balanced subset, honest: 2562 images, seed 7")
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "f2dc54efc9e120b83a227ed38f7611c381806d255e8ba2cb75e97538300938f8"
+    )
+    honest = np.bincount(data.labels[full(data)]).tolist()
+    assert honest == [3804, 366, 3842, 7057, 4845, 4693, 2563]
+
+
+def test_by_votes_the_classes_are_what_people_saw(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
+    """People call every happy face surprised and agree about no sad one."""
+    data = load(fer)
+    votes = np.zeros((len(data), 10), np.float32)
+    seen = dict(zip(LABELS, VOTE_OF_LABEL, strict=True)) | {"happy": "surprise"}
+    for i, label in enumerate(data.labels):
+        if LABELS[label] == "sad":
+            votes[i, [VOTE_COLUMNS.index("fear"), VOTE_COLUMNS.index("sadness")]] = 5
+        else:
+            votes[i, VOTE_COLUMNS.index(seen[LABELS[label]])] = 10
+    file, out = tmp_path / "votes.csv", tmp_path / "subset.csv"
+    file.write_text(to_csv(data, votes))
+    words = ("subset", fer, "--out", out, "--labels", "votes")
+    code, text, err = mien_train(*words, "--ferplus", file, "--per-class", 20)
+    assert code == 0, err
+    assert "happy 0" in text
+    assert "sad 0" in text
+    # Of the 15 and 16 honest ones of both; the pair of fear and surprise still has two labels.
+    assert "surprise 20" in text
+    assert "sad has only 0 such images, not 20" in err
+    rows = read_manifest(out)
+    assert "by people's votes" in out.read_text().splitlines()[0]
+    assert {row.label for row in rows} == set(LABELS) - {"sad"}
+    assert len(indices_of(data, rows)) == len(rows)
+    code, _, err = mien_train(*words)
+    assert code == 2
+    assert "needs --votes" in err
+    code, _, err = mien_train(*words, "--votes", file, "--as-published")
+    assert code == 2

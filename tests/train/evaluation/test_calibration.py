@@ -1,0 +1,42 @@
+"""The temperature and the threshold, on labels drawn from known probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mien_train.evaluation.calibration import fit_temperature, risk_coverage, threshold_at
+from mien_train.evaluation.metrics import reliability, softmax
+
+
+def drawn(count: int = 20000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits float32 [n, 7] and labels drawn with the probabilities that they state."""
+    generator = np.random.default_rng(4)
+    logits = generator.normal(0, 1.5, (count, 7)).astype(np.float32)
+    noise = generator.gumbel(size=logits.shape)
+    return logits, (logits + noise).argmax(axis=1)
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
+def test_the_temperature_undoes_what_the_logits_were_stretched_by(factor: float) -> None:
+    logits, labels = drawn()
+    found = fit_temperature(logits * np.float32(factor), labels)
+    assert found == pytest.approx(factor, rel=0.03)
+    assert reliability(labels, softmax(logits * factor, found)).ece < 0.015
+
+
+def test_the_threshold_leaves_the_share_that_was_asked_for() -> None:
+    probabilities = softmax(drawn()[0])
+    threshold = threshold_at(probabilities, 0.9)
+    assert (probabilities.max(axis=1) >= threshold).mean() == pytest.approx(0.9, abs=1e-3)
+    assert (probabilities.max(axis=1) >= threshold_at(probabilities, 1.0)).all()
+
+
+def test_the_surest_are_right_more_often() -> None:
+    logits, labels = drawn()
+    probabilities = softmax(logits)
+    rows = risk_coverage(probabilities, labels)
+    assert [row["coverage"] for row in rows] == [1.0, 0.9, 0.8, 0.7]
+    accuracies = [row["accuracy"] for row in rows]
+    assert accuracies[0] == pytest.approx((logits.argmax(axis=1) == labels).mean())
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] > accuracies[0] + 0.05

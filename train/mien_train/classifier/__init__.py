@@ -1,0 +1,1 @@
+"""The expression classifier: network, training loop, runs."""

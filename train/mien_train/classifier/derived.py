@@ -1,0 +1,87 @@
+"""Runs that were not trained but made of others: a model file unpacked, networks averaged.
+
+Their run.json is that of what they were made of, with what was done to it: `mien-convert` and
+`mien-train report` take them as any run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mien_train.classifier import checkpoint
+from mien_train.classifier.from_tflite import metadata, unpack
+from mien_train.classifier.loop import STATISTICS_IMAGES
+from mien_train.classifier.model_soup import average
+from mien_train.classifier.predict import save_model
+from mien_train.classifier.run import RECORD
+from mien_train.data import subset
+from mien_train.data.fer2013 import Dataset
+from mien_train.errors import UserError
+from mien_train.files import sha256, write
+
+
+def unpacked(run: Path, file: Path, dataset: Dataset, command: str) -> None:
+    """Write the network of a model file as ``run``; see `mien_train.classifier.from_tflite.unpack`.
+
+    Raises UserError where the file does not fit or ``run`` holds a training run.
+    """
+    _require_free(run)
+    network = unpack(file, _some(dataset))
+    made = {"unpacked": {"file": file.name, "sha256": sha256(file)}, "command": command}
+    run.mkdir(parents=True, exist_ok=True)
+    save_model(network, run / "model.keras")
+    _record(run, metadata(file)["training"] | made)
+
+
+def averaged(
+    run: Path, models: Sequence[Path], shares: Sequence[float], dataset: Dataset, command: str
+) -> None:
+    """Write the average of networks as ``run``; see `mien_train.classifier.model_soup.average`.
+
+    Raises UserError where they are not alike, learnt from other images or labels, or ``run`` holds
+    a training run.
+    """
+    _require_free(run)
+    records = [_read(model.parent / RECORD) for model in models]
+    for key in ("manifest_sha256", "labels"):
+        if len({record.get(key) for record in records}) > 1:
+            raise UserError(
+                f"the models learnt from different {key.removesuffix('_sha256')}: "
+                "average those of the same images and labels."
+            )
+    network = average(models, shares, _some(dataset))
+    parts = [
+        {"file": str(Path(model.parent.name) / model.name), "sha256": sha256(model), "share": part}
+        for model, part in zip(models, shares, strict=True)
+    ]
+    run.mkdir(parents=True, exist_ok=True)
+    save_model(network, run / "model.keras")
+    _record(run, records[0] | {"averaged": parts, "command": command})
+
+
+def _some(dataset: Dataset) -> np.ndarray:
+    """Honest training faces, mixed: a batch of one class varies too little."""
+    order = np.random.default_rng(0).permutation(subset.full(dataset))
+    return dataset.images[order[:STATISTICS_IMAGES]]
+
+
+def _require_free(run: Path) -> None:
+    if checkpoint.read(run) is not None:
+        raise UserError(f"{run} holds a training run already: give another --run.")
+
+
+def _read(path: Path) -> dict:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} is missing or damaged: give models in the folders of their runs."
+        ) from error
+
+
+def _record(run: Path, record: dict) -> None:
+    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")

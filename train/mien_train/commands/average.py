@@ -1,0 +1,35 @@
+"""`mien-train average`: one network out of several that were trained on from the same one.
+
+mien-train average runs/a/model.keras runs/b/model.keras fer2013.zip --run runs/both
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def average(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="model.keras files.")],
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
+    share: Annotated[
+        list[float] | None,
+        typer.Option(min=0.0, help="Of each model, in their order; without it all alike."),
+    ] = None,
+) -> None:
+    """Average the weights; BatchNorm's statistics are taken anew from training faces."""
+    from mien_train.backend import start_quietly
+    from mien_train.commands.command_line import typed
+    from mien_train.data.fer2013 import load
+
+    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    start_quietly()
+    from mien_train.classifier.derived import averaged
+
+    averaged(run, models, share or [1.0] * len(models), dataset, typed())
+    typer.echo(f"wrote {run / 'model.keras'} and {run / 'run.json'}")

@@ -1,0 +1,65 @@
+"""`mien-train evaluate`: what a model is worth.
+
+mien-train evaluate runs/balanced/model.keras fer2013.zip
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="model.keras, or the folder of a run.")],
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    split: Annotated[
+        str, typer.Option(help="validation (PublicTest), test (PrivateTest) or train.")
+    ] = "validation",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for metrics.json and the plots; else beside the model."),
+    ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            "--votes",
+            "--ferplus",
+            help="FER+'s fer2013new.csv: score against what people see, too.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str,
+        typer.Option(help="The truth of table and plots: 'fer2013', or 'votes' with --votes."),
+    ] = "fer2013",
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
+) -> None:
+    """Score a model with and without copies of training images, and draw what it confuses."""
+    from mien_train.backend import start_quietly
+    from mien_train.data import ferplus as joined
+    from mien_train.data.fer2013 import load
+    from mien_train.evaluation import evaluate as evaluation
+
+    joined.require_votes(labels, votes)
+    file = model / "model.keras" if model.is_dir() else model
+    dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
+    voted = None if votes is None else joined.counts(votes, dataset)
+    start_quietly()
+    from mien_train.classifier import predict
+
+    network = predict.load_model(file)
+    found = evaluation.evaluate(
+        lambda images: predict.logits(network, images), dataset, split, voted, labels
+    )
+    document = {"model": str(file), "data": str(data), **evaluation.to_json(found)}
+    folder = out or file.parent / f"evaluation-{split}"
+    files = evaluation.write(folder, document, found, file.parent / "log.csv")
+    if as_json:
+        typer.echo(json.dumps(document, indent=1))
+        return
+    typer.echo(evaluation.to_text(found))
+    typer.echo("\nwrote " + ", ".join(str(path) for path in files))

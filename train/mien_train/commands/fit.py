@@ -1,0 +1,165 @@
+"""`mien-train fit`: fine-tune MobileNetV2 on FER-2013.
+
+mien-train fit fer2013.zip --subset balanced --run runs/balanced
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien_train.classifier.recipe import BALANCED, FULL
+from mien_train.commands.command_line import typed
+from mien_train.errors import UserError
+
+
+def fit(
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    run: Annotated[Path, typer.Option(help="Folder for the model, the log and the checkpoints.")],
+    subset: Annotated[
+        str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
+    ] = "balanced",
+    labels: Annotated[
+        str, typer.Option(help="'fer2013', or 'votes': what people saw, as soft labels.")
+    ] = "fer2013",
+    votes: Annotated[
+        Path | None,
+        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="'imagenet' (fetched by Keras), a file of weights, an earlier run's model.keras, "
+            "or 'none'."
+        ),
+    ] = "imagenet",
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="A model.keras to learn from in the last stage; several are averaged."),
+    ] = None,
+    teacher_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of the teachers in the targets.")
+    ] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="Learn from training images outside the subset too, by the teachers' opinion.",
+        ),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of subset, order of images and augmentation.")] = 7,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Of the last stage; without it the recipe's.")
+    ] = None,
+    head_epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of the first stage, the new head alone.")
+    ] = None,
+    small_epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of the stage between, on faces of 32 px.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Images a step.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
+    ] = None,
+    logit_adjust: Annotated[
+        float | None,
+        typer.Option(help="Times the log prior, in the loss: above 0 fairer to rare classes."),
+    ] = None,
+    augment: Annotated[
+        float, typer.Option(min=0.0, help="How far faces are changed, times the recipe's.")
+    ] = 1.0,
+    jitter: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="The same for zoom and shift alone, by which boxes are off."),
+    ] = None,
+    degrade: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness, and of noise."),
+    ] = None,
+    alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
+    size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
+    stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A:PORT,B:PORT", help="Train on all of these machines; needs KERAS_BACKEND=jax."
+        ),
+    ] = None,
+    host_index: Annotated[
+        int | None, typer.Option(min=0, help="Which of --hosts this machine is, from 0.")
+    ] = None,
+) -> None:
+    """Fine-tune in stages; what validates best (on PublicTest) is kept as RUN/model.keras.
+
+    KERAS_BACKEND=jax trains on a GPU, or wherever JAX does. With --hosts the same command is
+    started on each machine, and the first one writes RUN.
+    """
+    from mien_train import distributed as distribution
+    from mien_train.backend import start_quietly
+    from mien_train.data import ferplus as joined
+    from mien_train.data.fer2013 import load
+
+    if labels not in ("fer2013", "votes") or (labels == "votes") != (votes is not None):
+        raise UserError(
+            "--labels is fer2013, or votes together with --votes fer2013new.csv of FER+: "
+            "give both or neither."
+        )
+    if unlabelled and not teacher:
+        raise UserError("--unlabelled needs a --teacher, who says what those images show.")
+    together = distribution.parse(hosts, host_index)
+    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    voted = None if votes is None else joined.counts(votes, dataset)
+    given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
+    given |= {"batch": batch, "rate": rate, "logit_adjust": logit_adjust}
+    given |= {"teacher_share": teacher_share}
+    recipe = replace(
+        FULL if subset == "full" else BALANCED,
+        **{key: value for key, value in given.items() if value is not None},
+        alpha=alpha,
+        size=size,
+        stem_stride=stem_stride,
+        seed=seed,
+    )
+    changes = recipe.augmentation.times(augment)
+    if jitter is not None:
+        boxes = recipe.augmentation.times(jitter)
+        changes = replace(changes, zoom=boxes.zoom, shift=boxes.shift)
+    if degrade is not None:
+        changes = replace(changes, degrade=degrade)
+    recipe = replace(recipe, augmentation=changes)
+    if labels == "votes":
+        recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
+    if together is not None:
+        together.require_divisible(recipe.batch)
+    start_quietly(lambda: together and distribution.join(together, recipe.seed))
+    from mien_train.classifier import checkpoint
+    from mien_train.classifier.run import start
+
+    with distribution.run_folder(run, checkpoint.FILES) as folder:
+        best = start(
+            folder,
+            dataset,
+            subset,
+            weights,
+            recipe,
+            resume,
+            voted,
+            typed(),
+            teacher or (),
+            unlabelled,
+        )
+    if together and together.index:  # the first one tells
+        return
+    typer.echo(
+        f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
+        f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
+    )
+    typer.echo(f"wrote {run / 'model.keras'}, {run / 'log.csv'} and {run / 'run.json'}")

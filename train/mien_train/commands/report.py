@@ -1,0 +1,56 @@
+"""`mien-train report`: one page about a run that opens without a network.
+
+mien-train report runs/balanced --data fer2013.zip --votes fer2013new.csv
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien_train.errors import UserError
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="FER-2013: the Kaggle zip, its folder or fer2013.csv; measures anew."),
+    ] = None,
+    votes: Annotated[
+        Path | None,
+        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv: people's truth, too."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page; by default RUN/report.html.")] = None,
+    audit: Annotated[bool, typer.Option(help="Audit the data (most of a minute).")] = True,
+) -> None:
+    """Write curves, confusions, calibration, robustness, mistakes and origin as one HTML page.
+
+    robustness.json and scenes.json of mien-convert are shown where they stand in RUN, and so are
+    the figures of model files (.tflite) there.
+    """
+    from mien_train.data import ferplus as joined
+    from mien_train.data.fer2013 import load
+    from mien_train.files import write
+
+    if votes is not None and data is None:
+        raise UserError("--votes needs --data: the votes are of its pictures.")
+    dataset = None if data is None else load(data)
+    voted = None if dataset is None or votes is None else joined.counts(votes, dataset)
+    logits = None
+    if dataset is not None:
+        from mien_train.backend import start_quietly
+
+        start_quietly()
+        from mien_train.classifier import predict
+
+        network = predict.load_model(run / "model.keras")
+        logits = lambda images: predict.logits(network, images)  # noqa: E731
+    from mien_train.evaluation.html import page
+    from mien_train.evaluation.report import gather
+
+    place = out or run / "report.html"
+    write(place, page(gather(run, dataset, voted, logits, audit)).encode())
+    typer.echo(f"wrote {place}")

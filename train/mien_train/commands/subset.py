@@ -1,0 +1,81 @@
+"""`mien-train subset`: choose training images and write them down as a manifest.
+
+mien-train subset fer2013.zip --seed 7 --out subset.csv
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien_train.errors import UserError
+
+
+def subset(
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    out: Annotated[Path, typer.Option(help="The manifest: path, label, sha256 of the pixels.")],
+    seed: Annotated[int, typer.Option(help="The same seed chooses the same images.")] = 7,
+    per_class: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images per class; without it as many as the smallest class has."),
+    ] = None,
+    as_published: Annotated[
+        bool,
+        typer.Option(
+            "--as-published", help="The tutorial's 436 per class, copies and test images included."
+        ),
+    ] = False,
+    labels: Annotated[
+        str,
+        typer.Option(help="What the classes are: 'fer2013', or 'votes', what most people saw."),
+    ] = "fer2013",
+    votes: Annotated[
+        Path | None,
+        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the images as class folders too (PNG).")
+    ] = None,
+) -> None:
+    """Draw equally many training images of each class: distinct, without conflicting labels, none
+    that also stands in a test split.
+
+    With --labels votes the classes are those that most people saw; the manifest, as always, states
+    FER-2013's labels, by which the images are known again.
+    """
+    import numpy as np
+
+    from mien_train.data import ferplus as joined
+    from mien_train.data import subset as subsets
+    from mien_train.data.fer2013 import load
+    from mien_train.data.labels import LABELS
+
+    joined.require_votes(labels, votes)
+    if as_published and labels == "votes":
+        raise UserError("the tutorial's subset is of FER-2013's labels: leave --labels votes away.")
+    dataset = load(data)
+    classed = dataset
+    if labels == "votes" and votes is not None:
+        classed = subsets.by_votes(dataset, joined.counts(votes, dataset))
+    draw = subsets.as_published if as_published else subsets.balanced
+    chosen = draw(classed, seed, per_class)
+    counts = np.bincount(classed.labels[chosen], minlength=len(LABELS))
+    wanted = per_class or (subsets.PUBLISHED_PER_CLASS if as_published else None)
+    kind = "as published, copies and test images included" if as_published else "honest"
+    by = ", classes by people's votes" if labels == "votes" else ""
+    note = f"balanced subset, {kind}: {len(chosen)} images, seed {seed}{by}"
+    digest = subsets.write_manifest(out, dataset, chosen, note)
+    typer.echo(
+        f"{len(chosen)} images, "
+        + ", ".join(f"{name} {count}" for name, count in zip(LABELS, counts, strict=True))
+    )
+    for name, count in subsets.shortfalls(classed, chosen, wanted).items():
+        typer.echo(f"{name} has only {count} such images, not {wanted}: all are in", err=True)
+    typer.echo(f"{out}  sha256 {digest}")
+    if export is not None:
+        subsets.export(export, dataset, chosen)
+        typer.echo(f"{export}  {len(chosen)} pictures")

@@ -1,0 +1,34 @@
+"""`mien-train unpack`: a model file as a run that training can go on from.
+
+mien-train unpack mien.tflite fer2013.zip --run runs/mien
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def unpack(
+    model: Annotated[Path, typer.Argument(help="A model file (.tflite) of mien-convert.")],
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
+) -> None:
+    """Make a model.keras of an int8 model file, for fit's --weights and --teacher.
+
+    It reads as the file does; BatchNorm's statistics are taken from training faces.
+    """
+    from mien_train.backend import start_quietly
+    from mien_train.commands.command_line import typed
+    from mien_train.data.fer2013 import load
+
+    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    start_quietly()
+    from mien_train.classifier.derived import unpacked
+
+    unpacked(run, model, dataset, typed())
+    typer.echo(f"wrote {run / 'model.keras'} and {run / 'run.json'}")

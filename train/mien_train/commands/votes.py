@@ -1,0 +1,35 @@
+"""`mien-train votes`: join FER+'s votes with a copy of FER-2013.
+
+mien-train votes --ferplus fer2013new.csv fer2013.zip --out votes.csv
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def votes(
+    data: Annotated[
+        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
+    ],
+    ferplus: Annotated[
+        Path,
+        typer.Option(
+            "--ferplus", "--votes", help="fer2013new.csv from https://github.com/microsoft/FERPlus."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The votes by file name.")],
+) -> None:
+    """Write how ten people voted on each image, and say how far FER-2013's labels agree."""
+    from mien_train.data import ferplus as joined
+    from mien_train.data.fer2013 import load
+    from mien_train.files import write
+
+    dataset = load(data)
+    found = joined.counts(ferplus, dataset)
+    write(out, joined.to_csv(dataset, found).encode())
+    typer.echo(joined.agreement_text(dataset.labels, found))
+    typer.echo(f"{out}  votes for {int(found.any(axis=1).sum()):,} of {len(dataset):,} images")
