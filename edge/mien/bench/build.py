@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import Model
 
 
-def build(model: Model, threads: int = 1) -> Engine:
+def build(model: Model, threads: int = 1) -> VideoPipeline:
     """Return a new engine that has seen no frame yet."""
-    return Engine(model, threads)
+    return VideoPipeline(model, threads)

@@ -8,9 +8,8 @@ from typing import Any
 
 from mien.bench.scenes import Scene
 from mien.bench.timing import Stopwatch
-from mien.boxes import iou
-from mien.classification.preprocess import Box
-from mien.pipeline.video import Engine
+from mien.boxes import Box, iou
+from mien.pipeline.video import VideoPipeline
 
 SIZES = ((320, 240), (640, 480), (1280, 720))  # px
 FACES = (1, 2, 5, 10)
@@ -50,7 +49,7 @@ class Found:
 
 
 def time_pipeline(
-    build: Callable[[], Engine], faces: int, width: int, height: int, frames: int
+    build: Callable[[], VideoPipeline], faces: int, width: int, height: int, frames: int
 ) -> dict[str, Any]:
     """Run a new pipeline over a scene, gray frame in to result out, the first frame included.
 

@@ -18,7 +18,7 @@ from mien.bench.stages import stages
 from mien.bench.timing import measure, one_core
 from mien.classification.classifier import Classifier
 from mien.console import progress
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import Model
 
 QUICK_FACES, QUICK_SIZES = (1, 5), ((640, 480),)
@@ -134,5 +134,5 @@ def _baseline(model: Model, plan: Plan, frames: int) -> dict[str, Any]:
         return compare(_builder(model, plan), others, frames)
 
 
-def _builder(model: Model, plan: Plan) -> Callable[[], Engine]:
+def _builder(model: Model, plan: Plan) -> Callable[[], VideoPipeline]:
     return lambda: build(model, plan.threads)

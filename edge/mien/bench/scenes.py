@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.errors import UserError
-from mien.image import read_picture
+from mien.image import load_image
 from mien.sources.base import Frame
 from mien.tflite.model_file import MODELS
 
@@ -129,7 +129,7 @@ def _cut_out(
     name: str, face: tuple[int, int, int]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return a face with hair and chin, float32 [n, n], and an oval that fades at its border."""
-    gray = read_picture(PORTRAITS / name).gray
+    gray = load_image(PORTRAITS / name).gray
     left, top, side = face
     more = round(side * (CUT - 1) / 2)
     around = np.pad(gray, more, mode="edge")  # px (left, top) is now `more` further

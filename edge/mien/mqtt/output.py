@@ -12,13 +12,13 @@ from typing import Any
 
 from mien.board import model, temperature
 from mien.errors import UserError
-from mien.log import Said
+from mien.log import LogEvent
 from mien.mqtt.broker import Broker
 from mien.mqtt.discovery import STATUS, discovery, discovery_topic
-from mien.mqtt.state import SETTLED_S, Watcher, camera_state
-from mien.pipeline.still import FrameResult
+from mien.mqtt.state import SETTLED_S, StateTracker, camera_state
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame, Say
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
 BEAT_S = 30.0  # s between two states where nothing changes
 WAITING = 1000  # changes kept while the broker is away; some 500 KB
@@ -51,7 +51,7 @@ class MqttOutput:
         broker: Broker,
         password: str | None,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         say: Say = print,
         settled: float = SETTLED_S,
         beat: float = BEAT_S,
@@ -67,7 +67,7 @@ class MqttOutput:
         self._beat = beat
         self._hot = hot
         self._warmth: tuple[float, float | None] = (-HOT_EVERY_S, None)
-        self._watcher = Watcher(settled)
+        self._watcher = StateTracker(settled)
         self._lock = threading.Lock()  # of the watcher and the queue
         self._queue: deque[bytes] = deque()
         self._waiting = waiting
@@ -188,7 +188,7 @@ class MqttOutput:
 
     def _tell(self, words: str, event: str) -> None:
         shown = self.broker.shown
-        self._say(Said(f"the MQTT broker at {shown} {words}", event, broker=shown))
+        self._say(LogEvent(f"the MQTT broker at {shown} {words}", event, broker=shown))
 
     def _enqueue(self, repeated: bool) -> None:
         """Put the state into the queue, with the lock held; the oldest goes where it is full."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change
 
 Value = TypeVar("Value")
@@ -39,7 +39,7 @@ class Situation:
 STARTING = Situation((), 0, NO_FACE, "starting")
 
 
-class Settled(Generic[Value]):
+class Debounced(Generic[Value]):
     """A value that changes only once another has lasted."""
 
     def __init__(self, value: Value) -> None:
@@ -56,16 +56,16 @@ class Settled(Generic[Value]):
         return self.value
 
 
-class Watcher:
+class StateTracker:
     """Finds out when the situation has changed for good. Times are s of one clock."""
 
     def __init__(self, settled: float = SETTLED_S) -> None:
         self._patience = settled
         self.number = 0  # of the last message: a gap is a loss
         self.said = STARTING
-        self._there: Settled[tuple[tuple[int, ...], int]] = Settled(((), 0))  # who, how many
-        self._main = Settled(NO_FACE)
-        self._emotions: dict[int, Settled[str]] = {}  # by who
+        self._there: Debounced[tuple[tuple[int, ...], int]] = Debounced(((), 0))  # who, how many
+        self._main = Debounced(NO_FACE)
+        self._emotions: dict[int, Debounced[str]] = {}  # by who
         self._confidence: dict[int, float] = {}
         self._first = 0.0  # confidence of the largest face
         self._frames: deque[float] = deque(maxlen=300)
@@ -74,12 +74,12 @@ class Watcher:
         """Take a frame in; return whether there is something new to say."""
         self._frames.append(now)
         # Where faces are not followed their place in the list stands for who they are.
-        seen = {-1 - i if f.id is None else f.id: f.reading for i, f in enumerate(result.faces)}
-        main = result.faces[0].reading.emotion if result.faces else NO_FACE
+        seen = {-1 - i if f.id is None else f.id: f.prediction for i, f in enumerate(result.faces)}
+        main = result.faces[0].prediction.emotion if result.faces else NO_FACE
         named = tuple(sorted(seen, key=abs)[:PEOPLE])
         who, count = self._there.update((named, len(seen)), now, self._patience)
         self._emotions = {
-            key: self._emotions.get(key) or Settled(seen[key].emotion)
+            key: self._emotions.get(key) or Debounced(seen[key].emotion)
             for key in {*named, *(key for key in who if key in self._emotions)}
         }
         for key in named:
@@ -92,7 +92,7 @@ class Watcher:
         elif settled == NO_FACE:  # a face there is, though its emotion has not settled
             settled = self._emotions[who[0]].value if main == NO_FACE else main
         if result.faces:
-            self._first = float(result.faces[0].reading.confidence)
+            self._first = float(result.faces[0].prediction.confidence)
         people = tuple(
             Person(None if key < 0 else key, self._emotions[key].value)
             for key in who
@@ -102,7 +102,7 @@ class Watcher:
 
     def camera(self, state: str) -> bool:
         """Take in that the camera is lost or paused; that is said at once."""
-        self._there, self._main = Settled(((), 0)), Settled(NO_FACE)
+        self._there, self._main = Debounced(((), 0)), Debounced(NO_FACE)
         self._emotions, self._confidence, self._first = {}, {}, 0.0
         return self._say(Situation((), 0, NO_FACE, state))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mien.errors import UserError
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
 
 
@@ -23,10 +23,10 @@ def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
         {
             **({} if face.id is None else {"id": face.id, "age": round(float(face.age), 3)}),
             "box": [int(value) for value in face.box],
-            "emotion": face.reading.emotion,
-            "confidence": round(float(face.reading.confidence), 4),
+            "emotion": face.prediction.emotion,
+            "confidence": round(float(face.prediction.confidence), 4),
             "probabilities": {
-                label: round(float(p), 4) for label, p in face.reading.probabilities.items()
+                label: round(float(p), 4) for label, p in face.prediction.probabilities.items()
             },
         }
         for face in result.faces

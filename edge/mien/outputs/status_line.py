@@ -7,7 +7,7 @@ import sys
 import time
 from collections import deque
 
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.systemd.journal import tell
 
 EVERY_S = 0.2  # s between two lines
@@ -31,7 +31,7 @@ class Status:
         then, before = self._marks[0]
         rate = (done - before) / (now - then)
         self._marks.append((now, done))
-        faces = ", ".join(f"{f.reading.emotion} {f.reading.confidence:.2f}" for f in result.faces)
+        faces = ", ".join(f"{f.emotion} {f.confidence:.2f}" for f in result.faces)
         # A line that wraps could not be taken away again.
         line = f"{self._text(done, result.time, rate)}  {faces}"[
             : shutil.get_terminal_size()[0] - 1

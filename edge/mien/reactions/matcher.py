@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import Face, FrameResult
 from mien.reactions.rules import Rule
 
 GAP_S = 0.5  # s for which a condition may be broken off: one frame misread is no change
@@ -14,7 +13,7 @@ WHOLE = 0  # the key of a rule that is not for each face by itself
 
 
 @dataclass
-class Course:
+class RuleState:
     """How far one face, or the picture as a whole, is with a rule. Times are s of the source."""
 
     since: float | None = None  # when the condition began to hold
@@ -25,7 +24,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Occasion:
+class Trigger:
     """The moment at which a rule acts."""
 
     since: float  # s, when the condition began to hold
@@ -37,28 +36,28 @@ class Watch:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self._courses: dict[int, Course] = {}
+        self._courses: dict[int, RuleState] = {}
         self._last = 0.0
 
-    def look(self, result: FrameResult) -> list[Occasion]:
+    def look(self, result: FrameResult) -> list[Trigger]:
         """Take a frame in; return the occasions to act."""
         if result.time < self._last:  # the source has begun anew
             self._courses = {}
         self._last = now = result.time
         if self.rule.scope != "each":
-            course = self._courses.setdefault(WHOLE, Course())
+            course = self._courses.setdefault(WHOLE, RuleState())
             due = self._advance(course, self.rule.holds_of(result, course.since is not None), now)
-            return [Occasion(course.since or 0.0, self._about(result))] if due else []
+            return [Trigger(course.since or 0.0, self._about(result))] if due else []
         faces = {-1 - i if f.id is None else f.id: f for i, f in enumerate(result.faces)}
         occasions = []
         for key in {*faces, *self._courses}:
-            course = self._courses.setdefault(key, Course())
+            course = self._courses.setdefault(key, RuleState())
             face = faces.get(key)
-            holds = face is not None and self.rule.holds(face.reading, course.since is not None)
+            holds = face is not None and self.rule.holds(face.prediction, course.since is not None)
             if face is not None:
                 course.seen = now
             if self._advance(course, holds, now):
-                occasions.append(Occasion(course.since or 0.0, face))
+                occasions.append(Trigger(course.since or 0.0, face))
         self._courses = {
             key: course
             for key, course in self._courses.items()
@@ -71,7 +70,7 @@ class Watch:
         for course in self._courses.values():
             course.since, course.broken, course.acted = None, None, False
 
-    def _advance(self, course: Course, holds: bool, now: float) -> bool:
+    def _advance(self, course: RuleState, holds: bool, now: float) -> bool:
         if not holds and course.broken is None:
             course.broken = now
         if course.broken is not None and now - course.broken > GAP_S:
@@ -89,9 +88,9 @@ class Watch:
 
     def _about(self, result: FrameResult) -> Face | None:
         """Return the face that fulfils the condition most clearly."""
-        faces = [face for face in result.faces if self.rule.holds(face.reading, True)]
+        faces = [face for face in result.faces if self.rule.holds(face.prediction, True)]
         label = self.rule.label
         if label is None or not faces:
             return faces[0] if faces else None
         sign = 1 if self.rule.above else -1
-        return max(faces, key=lambda face: sign * face.reading.probabilities.get(label, 0.0))
+        return max(faces, key=lambda face: sign * face.prediction.probabilities.get(label, 0.0))

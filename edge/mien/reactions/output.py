@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from mien.pipeline.still import FrameResult
-from mien.reactions.matcher import Occasion, Watch
+from mien.pipeline.results import FrameResult
+from mien.reactions.matcher import Trigger, Watch
 from mien.reactions.rules import Rule
 from mien.reactions.runner import Actor
 from mien.sources.base import Change, Frame, Say
@@ -36,7 +36,7 @@ class ReactionsOutput:
             actor.close()
 
 
-def event(rule: Rule, occasion: Occasion, result: FrameResult) -> dict[str, Any]:
+def event(rule: Rule, occasion: Trigger, result: FrameResult) -> dict[str, Any]:
     """Return what a command or URL is told; docs/reactions.md describes it."""
     face = occasion.face
     told: dict[str, Any] = {
@@ -52,8 +52,8 @@ def event(rule: Rule, occasion: Occasion, result: FrameResult) -> dict[str, Any]
         told["face"] = {
             "id": face.id,
             "box": [int(value) for value in face.box],
-            "emotion": face.reading.emotion,
-            "confidence": round(float(face.reading.confidence), 4),
-            "probabilities": {k: round(float(p), 4) for k, p in face.reading.probabilities.items()},
+            "emotion": face.emotion,
+            "confidence": round(float(face.confidence), 4),
+            "probabilities": {k: round(float(p), 4) for k, p in face.probabilities.items()},
         }
     return told

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mien.classification.prediction import UNCERTAIN, Reading
+from mien.classification.prediction import UNCERTAIN, Prediction
 from mien.errors import UserError
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 REST_S = 30.0  # s in which a rule that has acted does not act again
@@ -43,7 +43,7 @@ class Rule:
     command: tuple[str, ...] | None  # the program and its arguments
     url: str | None  # or where to post
 
-    def holds(self, reading: Reading, already: bool) -> bool:
+    def holds(self, reading: Prediction, already: bool) -> bool:
         """Whether one face fulfils the condition; `already` where it did just before.
 
         What has begun ends only a little beyond the level, so that a value that trembles there
@@ -61,7 +61,7 @@ class Rule:
         """Whether a frame as a whole does."""
         if not self.present:
             return not result.faces
-        held = [self.holds(face.reading, already) for face in result.faces]
+        held = [self.holds(face.prediction, already) for face in result.faces]
         return bool(held) and (all(held) if self.scope == "all" else any(held))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.pyramid import Pyramid
 from mien.tracking.scheduler import BESIDE as LARGER
 from mien.tracking.scheduler import CENTRAL
@@ -120,13 +120,13 @@ def _hidden(a: Track, b: Track) -> Track | None:
     return small if not large.young and within(small, large, WITHIN) else None
 
 
-def is_back(track: Track, place: Place, pyramid: Pyramid) -> bool:
+def is_back(track: Track, place: Square, pyramid: Pyramid) -> bool:
     """Whether who is not certain to be seen is what was found at a place, not who hides it."""
     certain = track.shown and track.alike
     return certain or own_likeness(track, place, pyramid) >= HERE
 
 
-def own_likeness(track: Track, place: Place, pyramid: Pyramid) -> float:
+def own_likeness(track: Track, place: Square, pyramid: Pyramid) -> float:
     """Return how much what is at a place looks like the face that a track follows."""
     if track.portrait is None or not as_rich(portrait(pyramid, *place), track.portrait):
         return 0.0
@@ -139,14 +139,14 @@ def beside(track: Track, tracks: Iterable[Track]) -> bool:
         other is not track
         and other.id
         and other.firm
-        and overlap(other.place, track.place) > BESIDE
+        and square_iou(other.place, track.place) > BESIDE
         for other in tracks
     )
 
 
 def on_one(a: Track, b: Track) -> bool:
     """Whether two tracks are on one face: much the same, or one a part of the other."""
-    common = overlap(a.place, b.place)
+    common = square_iou(a.place, b.place)
     areas = a.side**2 + b.side**2
     smaller, larger = sorted((a.side, b.side))
     inside = common / (1 + common) * areas / smaller**2  # share of the smaller

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.detection.ssd import Scan
 from mien.pyramid import Gray, Pyramid
 
@@ -36,12 +36,12 @@ class Search:
         self,
         pyramid: Pyramid,
         changed: Gray,
-        known: Sequence[Place],
+        known: Sequence[Square],
         time: float,
         effort: float = 1.0,
         whole: bool = False,
         doubt: bool = False,
-    ) -> list[tuple[Place, float]] | None:
+    ) -> list[tuple[Square, float]] | None:
         """Return all places and their log odds, the likeliest first; None where none was due.
 
         `changed` is which cells of the thumbnail, uint8 [h, w], differ from before, `known` the
@@ -59,7 +59,7 @@ class Search:
         return self._scan.places(pyramid, LEAST)
 
 
-def _beside(changed: Gray, known: Sequence[Place], pyramid: Pyramid) -> bool:
+def _beside(changed: Gray, known: Sequence[Square], pyramid: Pyramid) -> bool:
     """Whether anything has changed that no known face has done."""
     if known:
         changed = changed.copy()
@@ -74,13 +74,13 @@ def _beside(changed: Gray, known: Sequence[Place], pyramid: Pyramid) -> bool:
     return bool(cv2.countNonZero(changed))
 
 
-def same(known: Place, found: Sequence[tuple[Place, float]]) -> Place | None:
+def same(known: Square, found: Sequence[tuple[Square, float]]) -> Square | None:
     """Return where a search saw a known face, None where it did not."""
-    place, odds = max(found, key=lambda one: overlap(one[0], known), default=(known, SEEN - 1))
-    return place if odds >= SEEN and overlap(place, known) > SEEN_AT else None
+    place, odds = max(found, key=lambda one: square_iou(one[0], known), default=(known, SEEN - 1))
+    return place if odds >= SEEN and square_iou(place, known) > SEEN_AT else None
 
 
-def on(place: Place, known: Place) -> bool:
+def on(place: Square, known: Square) -> bool:
     """Whether a place is on a known face; a much smaller one off its middle is in front of it."""
     reach = 0.5 * max(place[2], known[2])
     if place[2] >= BESIDE * known[2]:

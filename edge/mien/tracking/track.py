@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.pyramid import Gray
 from mien.tracking.template import Hit
 
@@ -147,7 +147,7 @@ class Track:
         return self.id > 0 and self.young and self.belief < SHOWN
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Square:
         """Centre and side, px."""
         return self.x, self.y, self.side
 
@@ -253,7 +253,7 @@ class Track:
             self.move(hit.x - self.x, hit.y - self.y, 0.8, step)
         self.side += (0.3 if self.id else 0.6) * (hit.side - self.side)
 
-    def confirm(self, place: Place) -> None:
+    def confirm(self, place: Square) -> None:
         """Take in that the network sees the face, where no cascade does, and where."""
         self.misses = 0
         self.belief = min(MOST, self.belief + CONFIRMED)
@@ -261,7 +261,7 @@ class Track:
         self.move(x - self.x, y - self.y, DRIFT, 0.0)
         self.side += DRIFT * (side - self.side)
 
-    def fit(self, place: Place) -> None:
+    def fit(self, place: Square) -> None:
         """Correct place and size by what the search saw: it errs otherwise than the cascades."""
         x, y, side = place
         self.move(x - self.x, y - self.y, FIT, 0.0)
@@ -284,9 +284,9 @@ class Track:
 def taken(hit: Hit, track: Track, tracks: Sequence[Track]) -> bool:
     """Whether a hit near a track is rather another face's."""
     place = (hit.x, hit.y, hit.side)
-    own = overlap(place, track.place) * max(track.likeness, 0.5)
+    own = square_iou(place, track.place) * max(track.likeness, 0.5)
     return any(
-        overlap(place, other.place) > max(own, 0.3)
+        square_iou(place, other.place) > max(own, 0.3)
         for other in tracks
         if other is not track and other.id and other.firm
     )

@@ -8,7 +8,7 @@ they are faces (edge/mien/tracking/initiation.py).
 
 from __future__ import annotations
 
-from mien.boxes import overlap
+from mien.boxes import square_iou
 from mien.detection.verifier import Faceness
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.initiation import examine
@@ -264,8 +264,8 @@ class Tracker:
         for place, scanned in found:
             if any(on(place, face) for face in known):
                 continue
-            before = max(doubtful, key=lambda track: overlap(track.place, place), default=None)
-            if before and overlap(before.place, place) > AGAIN:
+            before = max(doubtful, key=lambda track: square_iou(track.place, place), default=None)
+            if before and square_iou(before.place, place) > AGAIN:
                 if before in unseen:
                     before.scan(scanned)
                     unseen.remove(before)

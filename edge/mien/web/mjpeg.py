@@ -11,12 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.outputs.annotate import annotate
 from mien.outputs.anonymize import hide
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Frame
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
 STREAM_FPS = 15  # pictures a second at most: fluid, and half the work of 30
 QUALITY = 80  # of the JPEG
@@ -25,7 +25,7 @@ BOUNDARY = "mien-picture"
 
 
 @dataclass(frozen=True)
-class Slot:
+class LatestFrame:
     """A frame that could be looked at."""
 
     number: int  # counts the frames that were put here
@@ -41,12 +41,12 @@ class Pictures:
     does not read asks for nothing, so that nothing is drawn for it either.
     """
 
-    def __init__(self, pause: Pause | None = None) -> None:
+    def __init__(self, pause: PauseSwitch | None = None) -> None:
         self._pause = pause
         self.encoded = 0  # pictures drawn and encoded so far
         self.viewers = 0
         self.closed = False
-        self._slot: Slot | None = None
+        self._slot: LatestFrame | None = None
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awaited = False  # whether to wake the loop; set there, read by the pipeline
@@ -58,7 +58,7 @@ class Pictures:
     def put(self, frame: Frame, result: FrameResult, hidden: tuple[Box, ...]) -> None:
         """Leave a frame for whoever looks; takes microseconds and never waits."""
         self._number += 1
-        self._slot = Slot(self._number, frame, result, hidden)
+        self._slot = LatestFrame(self._number, frame, result, hidden)
         if self._awaited:
             self._awaited = False
             self._wake()
@@ -98,7 +98,7 @@ class Pictures:
         finally:
             self.viewers -= 1
 
-    def _current(self) -> Slot | None:
+    def _current(self) -> LatestFrame | None:
         """Return the newest frame; none while the camera is paused, not even the last."""
         return None if self._pause is not None and self._pause.paused else self._slot
 
@@ -117,7 +117,7 @@ class Pictures:
         now = asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, self._painted + 1 / STREAM_FPS - now))
 
-    async def _encoded(self, slot: Slot) -> tuple[int, bytes]:
+    async def _encoded(self, slot: LatestFrame) -> tuple[int, bytes]:
         """Return the number and the JPEG of a frame, or of a newer one that is done."""
         assert self._lock is not None
         async with self._lock:
@@ -136,7 +136,7 @@ class Pictures:
                 loop.call_soon_threadsafe(fresh.set)
 
 
-def encode(slot: Slot) -> bytes:
+def encode(slot: LatestFrame) -> bytes:
     """Return a frame with its boxes and labels as JPEG; gray where the source gave no colour."""
     frame = slot.frame
     picture: Any = frame.gray if frame.bgr is None else frame.bgr

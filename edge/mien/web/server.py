@@ -15,11 +15,11 @@ from typing import Any
 
 from mien.board import temperature
 from mien.errors import UserError
-from mien.log import Said
-from mien.outputs.anonymize import Blur
-from mien.pipeline.still import FrameResult
+from mien.log import LogEvent
+from mien.outputs.anonymize import FaceAnonymizer
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 from mien.web.binding import Address, bind, choose_token, own_names, shown
 from mien.web.token import kept_token
 
@@ -54,7 +54,7 @@ class WebOutput:
         token: str | None,
         name: str,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         blur: bool = False,
         hot: Callable[[], float | None] = temperature,
         terminal: bool | None = None,
@@ -73,7 +73,7 @@ class WebOutput:
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://{shown(_called(address), self.port)}/"
         self._address = address
-        self._blur = Blur() if blur else None
+        self._blur = FaceAnonymizer() if blur else None
         self.state = State(name, labels, pause, hot)
         self.pictures = Pictures(pause)
         self._server = self._start()
@@ -83,10 +83,10 @@ class WebOutput:
         """What to tell the person who started it; a made-up token only on a terminal."""
         where = f"the page is at {self.url}"
         if self._shown:
-            return Said(f"{where}?token={self.token}", "page")
+            return LogEvent(f"{where}?token={self.token}", "page")
         if self._file is not None:
-            return Said(f"{where} and asks for the token in {self._file}", "page")
-        return Said(f"{where} and asks for the token" if self.token else where, "page")
+            return LogEvent(f"{where} and asks for the token in {self._file}", "page")
+        return LogEvent(f"{where} and asks for the token" if self.token else where, "page")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
@@ -113,7 +113,7 @@ class WebOutput:
         import uvicorn
 
         from mien.web.app import application
-        from mien.web.guard import Guard
+        from mien.web.guard import AuthMiddleware
 
         for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
             logger = logging.getLogger(name)
@@ -127,7 +127,7 @@ class WebOutput:
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
         app = application(self.state, self.pictures)
         config = uvicorn.Config(
-            _Living(app, Guard(app, own_names(self._address), self.token, self.port)),
+            _Living(app, AuthMiddleware(app, own_names(self._address), self.token, self.port)),
             log_config=None,
             access_log=False,
             lifespan="on",

@@ -11,11 +11,10 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.colors import colours
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.outputs.colors import colors
+from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Change
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
 MINUTES = 5  # of the timeline
 RATE_S = 3.0  # s over which the frame rate is taken
@@ -53,12 +52,12 @@ class State:
         self,
         name: str,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         temperature: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
-        self._colours = colours(labels)
+        self._colours = colors(labels)
         self._labels = tuple(labels)
         self._pause = pause
         self._temperature = temperature
@@ -90,9 +89,9 @@ class State:
             second.frames += 1
             for face in result.faces:
                 second.readings += 1
-                for label, p in face.reading.probabilities.items():
+                for label, p in face.prediction.probabilities.items():
                     second.sums[label] = second.sums.get(label, 0.0) + float(p)
-            self._settle(result.faces[0].reading.emotion if result.faces else "no face", now)
+            self._settle(result.faces[0].prediction.emotion if result.faces else "no face", now)
 
     def changed(self, change: Change) -> None:
         """Take in that the camera was lost, or is back."""
@@ -222,7 +221,7 @@ class State:
         for index, bound in enumerate(BUCKETS):
             totals.buckets[index] += seconds <= bound
         for face in result.faces:
-            emotion = face.reading.emotion
+            emotion = face.prediction.emotion
             totals.faces[emotion] = totals.faces.get(emotion, 0) + 1
 
     def _settle(self, emotion: str, now: float) -> None:
@@ -256,7 +255,7 @@ def _face(face: Face) -> dict[str, Any]:
     return {
         "id": face.id,
         "box": [int(value) for value in face.box],
-        "emotion": face.reading.emotion,
-        "confidence": round(float(face.reading.confidence), 4),
-        "probabilities": {k: round(float(p), 4) for k, p in face.reading.probabilities.items()},
+        "emotion": face.prediction.emotion,
+        "confidence": round(float(face.prediction.confidence), 4),
+        "probabilities": {k: round(float(p), 4) for k, p in face.prediction.probabilities.items()},
     }

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 from made import LABELS
-from mien.classification.prediction import Reading
+from mien.classification.prediction import Prediction
 from mien.errors import UserError
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import Face, FrameResult
 from mien.reactions.matcher import Watch
 from mien.reactions.output import ReactionsOutput
 from mien.reactions.rules import parse_rule
@@ -29,7 +28,7 @@ def sad(p: float, id: int | None = 1) -> Face:
     rest = (1 - p) / (len(LABELS) - 1)
     values = {label: p if label == "sad" else rest for label in LABELS}
     emotion = "sad" if p > 0.4 else "neutral" if p < 0.3 else "uncertain"
-    return Face((10, 10, 50, 50), Reading(emotion, max(p, rest), values), id)
+    return Face((10, 10, 50, 50), Prediction(emotion, max(p, rest), values), id)
 
 
 def times(condition: str, frames: list[tuple[float, list[Face]]]) -> list[float]:

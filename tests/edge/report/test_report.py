@@ -15,7 +15,7 @@ import cv2
 import pytest
 from chromium import browsing
 from made import LABELS, is_one_sentence
-from mien.report.aggregate import MOST_BINS, MOST_FACES, MOST_MOMENTS, collect
+from mien.report.aggregate import MAX_FACES, MOST_BINS, MOST_MOMENTS, collect
 from mien.report.view import shares, view_of
 from running import CLIP
 
@@ -149,9 +149,9 @@ def test_a_day_stays_small() -> None:
     assert peak < 40e6
     assert session.bins <= MOST_BINS
     assert session.length == pytest.approx(86_400, rel=1e-3)
-    assert len(session.faces) == MOST_FACES
+    assert len(session.faces) == MAX_FACES
     assert (1, 1) in session.faces  # who was there all the time is kept
-    assert session.others == 401 - MOST_FACES
+    assert session.others == 401 - MAX_FACES
     assert session.whole.total == pytest.approx(2 * 2.0 * 4_000, rel=1e-3)
     assert len(session.moments) <= MOST_MOMENTS
     assert session.changes == pytest.approx(4_000 // 60, abs=2)

@@ -18,9 +18,9 @@ from typing import IO, Any
 from mien.bench.end_to_end import Found
 from mien.bench.scenes import Gray, Scene
 from mien.bench.timing import Stopwatch, Times
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.errors import UserError
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _running(command: list[str], what: str) -> Iterator[Other]:
 
 
 def compare(
-    build: Callable[[], Engine],
+    build: Callable[[], VideoPipeline],
     others: Mapping[str, Other],
     frames: int,
     width: int = 640,
