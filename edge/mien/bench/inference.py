@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from mien.child import module_command
 from mien.bench.timing import Times, measure
-from mien.tflite.interpreter import delegated, interpreter_class, quiet
+from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
 from mien.tflite.model_file import Model
 
 LITERT_BENCHMARK = "ai_edge_litert.tools.benchmark_litert_model"  # the command litert-benchmark
@@ -27,7 +28,7 @@ def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
     if not xnnpack:
         resolvers = sys.modules[kind.__module__].OpResolverType
         options["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with quiet():
+    with suppress_delegate_log():
         made = kind(model_content=model.flatbuffer, num_threads=threads, **options)
         made.allocate_tensors()
     entry = made.get_input_details()[0]
@@ -43,7 +44,7 @@ def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str
     """
     made = interpreter(model, threads, xnnpack)
     times: Times = measure(made.invoke, runs)
-    running = delegated(made) if xnnpack else False
+    running = uses_delegate(made) if xnnpack else False
     return {"threads": threads, "xnnpack": running, **times.summary()}
 
 
@@ -60,7 +61,7 @@ def litert_benchmark(model: Model, threads: int, runs: int) -> dict[str, Any] | 
     with tempfile.TemporaryDirectory(prefix="mien-bench-") as folder:
         flatbuffer, result = Path(folder) / "model.tflite", Path(folder) / "result.json"
         flatbuffer.write_bytes(model.flatbuffer)
-        command = [sys.executable, "-m", LITERT_BENCHMARK, "--model", str(flatbuffer)]
+        command = module_command(LITERT_BENCHMARK, "--model", str(flatbuffer))
         command += ["--num_runs", str(runs), "--num_threads", str(threads)]
         try:
             subprocess.run(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mien.atomic import check_target, part_of, put
+from mien.atomic import check_target, commit, temp_path
 from mien.console import progress
 from mien.errors import UserError
 from mien.report.aggregate import Session, collect
@@ -76,10 +76,10 @@ def _content(kind: Format, session: Session, title: str, broken: int) -> bytes:
 
 
 def _write(target: Path, content: bytes) -> None:
-    part = part_of(target)
+    part = temp_path(target)
     try:
         part.write_bytes(content)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise UserError(f"{target} cannot be written: {error.strerror}.") from error
-    put(part, target)
+    commit(part, target)

@@ -14,7 +14,7 @@ import typer
 
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.errors import UserError
-from mien.outputs.status_line import Status
+from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor, allowed_load
 from mien.runtime.integrations import check_integrations, open_integrations
@@ -196,7 +196,7 @@ def run(
     integrations = check_integrations(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
     engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces)
-    status_line = Status()
+    status_line = StatusLine()
     shutdown = ShutdownSignal()
     with shutdown.listening():
         try:

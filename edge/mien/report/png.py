@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.outputs.colors import bgr
-from mien.outputs.status_line import clock
-from mien.report.view import Lane, View, runs, stretches, ticks
+from mien.console import format_duration
+from mien.report.view import FaceTimeline, View, runs, stretches, ticks
 
 Pixels = npt.NDArray[np.uint8]
 FINE = 2  # drawn so much larger, then made smaller: OpenCV's letters gain by it
@@ -89,7 +89,7 @@ def png(view: View) -> bytes:
     sheet.text("Moments of change", WIDTH / 2, y, 15, bold=True)
     for number, line in enumerate(lines or ()):
         row = y + 28 + 26 * number
-        sheet.text(clock(line.time), WIDTH / 2, row, 14, SOFT)
+        sheet.text(format_duration(line.time), WIDTH / 2, row, 14, SOFT)
         words = f"{line.face}: {line.words}"
         sheet.text(words if len(words) <= 62 else f"{words[:59]}...", WIDTH / 2 + 80, row, 14)
     if not lines:
@@ -125,7 +125,7 @@ def _ticks(sheet: _Sheet, view: View, left: float, y: float) -> None:
     for seconds in ticks(view.length):
         x = left + width * (seconds / view.length if view.length else 0.0)
         align = 0.0 if seconds == 0 else 1.0 if x > WIDTH - EDGE - 20 else 0.5
-        sheet.text(clock(seconds), x, y, 13, SOFT, align)
+        sheet.text(format_duration(seconds), x, y, 13, SOFT, align)
 
 
 def _legend(sheet: _Sheet, view: View, y: float) -> None:
@@ -135,12 +135,12 @@ def _legend(sheet: _Sheet, view: View, y: float) -> None:
         x += 18 + sheet.text(label, x + 18, y, 14, SOFT) + 22
 
 
-def _lane(sheet: _Sheet, lane: Lane, view: View, y: float) -> None:
+def _lane(sheet: _Sheet, lane: FaceTimeline, view: View, y: float) -> None:
     left, width = EDGE + SIDE, WIDTH - 2 * EDGE - SIDE
     scale = width / view.length if view.length else 0.0
     sheet.text(lane.name, EDGE, y + 16, 14)
     first = next(iter(lane.shares), None)
-    words = f"{clock(lane.seconds)}" + (f", {first} {lane.shares[first]:.0%}" if first else "")
+    words = f"{format_duration(lane.seconds)}" + (f", {first} {lane.shares[first]:.0%}" if first else "")
     sheet.text(words, EDGE, y + 32, 12, SOFT)
     sheet.box(left, y + 4, width, LANE - 14, TRACK)
     for a, b, label in stretches(lane.mean, view.labels):

@@ -8,7 +8,7 @@ SETTLED_S = 1.0  # s that another emotion must last to be a change
 
 
 @dataclass(frozen=True)
-class Moment:
+class Transition:
     """A change from one emotion to another that lasted."""
 
     time: float  # s, when the new one began
@@ -18,7 +18,7 @@ class Moment:
     lasted: float  # s
 
 
-class Follower:
+class TransitionDetector:
     """One face."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Follower:
         self._began = 0.0
         self._next: tuple[str, float] | None = None
 
-    def see(self, emotion: str, time: float, face: tuple[int, int] | None) -> Moment | None:
+    def see(self, emotion: str, time: float, face: tuple[int, int] | None) -> Transition | None:
         """Take a reading in; return the moment that has just become complete."""
         self.seen = time
         if emotion == self._now:
@@ -44,11 +44,11 @@ class Follower:
         self._next = None
         return done
 
-    def end(self, face: tuple[int, int] | None) -> Moment | None:
+    def end(self, face: tuple[int, int] | None) -> Transition | None:
         """Return the last moment, where the face is gone."""
         return self._complete(self.seen, face)
 
-    def _complete(self, until: float, face: tuple[int, int] | None) -> Moment | None:
+    def _complete(self, until: float, face: tuple[int, int] | None) -> Transition | None:
         if self._now is None or self._before is None:  # what a face begins with is no change
             return None
-        return Moment(self._began, face, self._before, self._now, until - self._began)
+        return Transition(self._began, face, self._before, self._now, until - self._began)

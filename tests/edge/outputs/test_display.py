@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 from mien.errors import UserError
-from mien.outputs.display import Window, check_screen
+from mien.outputs.display import DisplayWindow, check_screen
 from mien.outputs.status_line import Status, clock
 from results import paint, result
 
@@ -35,7 +35,7 @@ class Screen:
 @pytest.mark.parametrize("key", [ord("q"), ord("x"), 27, 0x100000 | ord("q")])
 def test_keys_close_the_window(monkeypatch: pytest.MonkeyPatch, key: int) -> None:
     screen = Screen(monkeypatch)
-    window = Window(paced=False, fps=25)
+    window = DisplayWindow(paced=False, fps=25)
     window.write(paint(1), 0)
     screen.key = ord("a")
     window.write(paint(2), 0.04)
@@ -50,7 +50,7 @@ def test_keys_close_the_window(monkeypatch: pytest.MonkeyPatch, key: int) -> Non
 @pytest.mark.parametrize("visible", [0.0, -1.0, None])
 def test_the_close_button(monkeypatch: pytest.MonkeyPatch, visible: float | None) -> None:
     screen = Screen(monkeypatch)
-    window = Window(paced=True, fps=1)
+    window = DisplayWindow(paced=True, fps=1)
     window.write(paint(1), 0)
     screen.visible = visible
     window.write(paint(2), 100)  # would wait for 100 s
@@ -108,7 +108,7 @@ def test_the_status_line_is_for_terminals(
 
 
 def test_time_as_people_write_it() -> None:
-    assert [clock(s) for s in (0, 59.4, 59.6, 3599, 3661)] == [
+    assert [format_duration(s) for s in (0, 59.4, 59.6, 3599, 3661)] == [
         "0:00",
         "0:59",
         "1:00",

@@ -16,6 +16,8 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from mien.classification.prediction import softmax
+from mien.errors import UserError
 from mien_train.classifier import checkpoint
 from mien_train.classifier.loop import fit
 from mien_train.classifier.predict import load_model, logits
@@ -25,8 +27,6 @@ from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import VOTE_COLUMNS
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import softmax
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from mien.atomic import sha256, write_file
+from mien.classification.prediction import softmax
+from mien.errors import UserError
 
 from mien_train import distributed as distribution
 from mien_train.classifier import checkpoint
 from mien_train.classifier.distillation import load_teachers
-from mien_train.classifier.loop import Faces, fit
+from mien_train.classifier.loop import TrainingSet, fit
 from mien_train.classifier.model import build
 from mien_train.classifier.predict import load_model, logits
 from mien_train.classifier.recipe import Recipe
@@ -24,9 +27,6 @@ from mien_train.data import ferplus as votes
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import softmax
-from mien_train.files import sha256, write
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
@@ -47,8 +47,8 @@ def start(
 ) -> dict:
     """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
 
-    With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
-    ``teachers`` are model.keras files, see train.teacher. With ``unlabelled`` the other honest
+    With ``voted``, float32 [n, 10] of mien_train.data.ferplus.counts, people's votes are the labels.
+    ``teachers`` are model.keras files, see `mien_train.classifier.distillation`. With ``unlabelled`` the other honest
     training images are learnt from as well, by the teachers' opinion alone. ``command`` is what a
     person types to do it again, for the record.
     Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
@@ -90,8 +90,8 @@ def start(
         recipe.dropout,
         recipe.momentum,
     )
-    write(run / MANIFEST, manifest.encode(), "--run")
-    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
+    write_file(run / MANIFEST, manifest.encode(), "--run")
+    write_file(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
     keras.utils.set_random_seed(recipe.seed)
     train, validation = (faces(dataset, part, voted) for part in (indices, validating))
     train = train.where(train.targets.any(axis=1))
@@ -115,27 +115,31 @@ def _kind(chosen: str) -> str:
     return chosen if chosen in ("full", "balanced") else Path(chosen).name
 
 
-def faces(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> Faces:
+def faces(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> TrainingSet:
     """Faces whose target is their label, or the distribution of the votes for them.
 
     By votes the label is the majority, -1 where that is a tie or none of the seven classes.
     """
     images, labels = dataset.images[indices], dataset.labels[indices]
     if voted is None:
-        return Faces(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
+        return TrainingSet(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
     chosen = voted[indices]
-    return Faces(images, votes.majority(chosen), votes.distribution(chosen))
+    return TrainingSet(images, votes.majority(chosen), votes.distribution(chosen))
 
 
-def with_unlabelled(train: Faces, images: np.ndarray, teachers: Sequence[Path]) -> Faces:
+def with_unlabelled(
+    train: TrainingSet, images: np.ndarray, teachers: Sequence[Path]
+) -> TrainingSet:
     """``train``, LABELLED times over, and images (uint8 [n, 48, 48]) by what teachers say of them.
 
     Self-training (Xie et al., "Self-training with Noisy Student improves ImageNet classification",
     2020): the teachers see the faces as they are, the pupil sees them changed.
     """
     opinions = [softmax(logits(load_model(path), images)) for path in teachers]
-    taught = Faces(images, np.full(len(images), -1), np.mean(opinions, axis=0, dtype="float32"))
-    return Faces(
+    taught = TrainingSet(
+        images, np.full(len(images), -1), np.mean(opinions, axis=0, dtype="float32")
+    )
+    return TrainingSet(
         *(
             np.concatenate([getattr(part, name) for part in [train] * LABELLED + [taught]])
             for name in ("images", "labels", "targets")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from mien.errors import UserError
 
 from mien_train.classifier.recipe import BALANCED, FULL
 from mien_train.commands.command_line import typed
-from mien_train.errors import UserError
 
 
 def fit(
@@ -103,7 +103,7 @@ def fit(
     started on each machine, and the first one writes RUN.
     """
     from mien_train import distributed as distribution
-    from mien_train.backend import start_quietly
+    from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
 
@@ -139,7 +139,7 @@ def fit(
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
     if together is not None:
         together.require_divisible(recipe.batch)
-    start_quietly(lambda: together and distribution.join(together, recipe.seed))
+    start_backend(lambda: together and distribution.join(together, recipe.seed))
     from mien_train.classifier import checkpoint
     from mien_train.classifier.run import start
 
