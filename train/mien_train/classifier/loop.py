@@ -57,7 +57,7 @@ class TrainingSet:
     labels: np.ndarray  # int64 [n]
     targets: np.ndarray  # float32 [n, classes], rows sum to 1
 
-    def where(self, mask: np.ndarray) -> TrainingSet:
+    def where(self, mask: np.ndarray | np.bool_) -> TrainingSet:
         """Select the faces of a mask bool [n]."""
         return TrainingSet(self.images[mask], self.labels[mask], self.targets[mask])
 

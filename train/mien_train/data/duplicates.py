@@ -34,7 +34,7 @@ def identical_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
     return [np.array(group, np.int64) for group in members.values() if len(group) > 1]
 
 
-def near_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
+def near_duplicate_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
     """Groups of at least two images of one photograph, identical or nearly, as `identical_groups`.
 
     Likeness is passed on: a and c are in one group where both are like b.

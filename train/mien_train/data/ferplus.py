@@ -24,11 +24,11 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from mien.errors import UserError
 from numpy.typing import NDArray
 
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
-from mien_train.errors import UserError
 
 INDEX = Path(__file__).parents[1] / "ferplus_index.csv.gz"
 _PLACES = [VOTE_COLUMNS.index(name) for name in VOTE_OF_LABEL]

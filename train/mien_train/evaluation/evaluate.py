@@ -25,7 +25,7 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics (see mien.evaluation.metrics.score) of one split; None where there is nothing to compare.
+    """Metrics of one split, see `mien.evaluation.metrics.score`; None without faces to compare.
 
     The truth is that of `labels`; benchmark and people are there by the side.
     """
