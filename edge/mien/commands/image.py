@@ -15,8 +15,7 @@ import typer
 
 from mien.atomic import commit, temp_path
 from mien.classification.classifier import Classifier
-from mien.commands.table import table
-from mien.console import progress
+from mien.console import progress, table
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
 from mien.image import Picture, load_image

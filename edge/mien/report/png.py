@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.outputs.colors import bgr
 from mien.console import format_duration
+from mien.outputs.colors import bgr
 from mien.report.view import FaceTimeline, View, runs, stretches, ticks
 
 Pixels = npt.NDArray[np.uint8]
@@ -140,7 +140,9 @@ def _lane(sheet: _Sheet, lane: FaceTimeline, view: View, y: float) -> None:
     scale = width / view.length if view.length else 0.0
     sheet.text(lane.name, EDGE, y + 16, 14)
     first = next(iter(lane.shares), None)
-    words = f"{format_duration(lane.seconds)}" + (f", {first} {lane.shares[first]:.0%}" if first else "")
+    words = f"{format_duration(lane.seconds)}" + (
+        f", {first} {lane.shares[first]:.0%}" if first else ""
+    )
     sheet.text(words, EDGE, y + 32, 12, SOFT)
     sheet.box(left, y + 4, width, LANE - 14, TRACK)
     for a, b, label in stretches(lane.mean, view.labels):

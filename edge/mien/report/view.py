@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.colors import colors
 from mien.console import format_duration
+from mien.outputs.colors import colors
 from mien.report.aggregate import MOST_BINS, EmotionSeries, Key, Session
 
 COLUMNS = 600  # of the charts

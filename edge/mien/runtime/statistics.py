@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.status_line import format_duration
+from mien.console import format_duration
 from mien.pipeline.results import FrameResult
 
 LATENCY_WINDOW = 3000  # frames, the last ones, over which the latency is told
