@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mien.boxes import Box
 from mien.classification.prediction import Prediction
@@ -31,6 +32,16 @@ class Face:
     def probabilities(self) -> dict[str, float]:
         """Probability of every label, in the model's order; they sum to 1."""
         return self.prediction.probabilities
+
+    def to_json(self) -> dict[str, Any]:
+        """Return id, box, emotion, confidence and probabilities as plain JSON values."""
+        return {
+            "id": self.id,
+            "box": [int(value) for value in self.box],
+            "emotion": self.emotion,
+            "confidence": round(float(self.confidence), 4),
+            "probabilities": {label: round(float(p), 4) for label, p in self.probabilities.items()},
+        }
 
 
 @dataclass(frozen=True)

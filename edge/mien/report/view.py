@@ -1,4 +1,4 @@
-"""What a report shows of a session, the same in HTML and PNG."""
+"""View model of a session report: charts, shares, timelines and table rows."""
 
 from __future__ import annotations
 
