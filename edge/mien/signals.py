@@ -11,11 +11,11 @@ from typing import Any
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Stopped(BaseException):
+class ShutdownRequested(BaseException):
     """A signal came while nothing was being written."""
 
 
-class Stop:
+class ShutdownSignal:
     """Whether the run was asked to end.
 
     A signal only sets `requested`, except inside `waiting()`, where it raises Stopped at once: a
@@ -51,13 +51,13 @@ class Stop:
         self._waiting = True
         try:
             if self.requested:
-                raise Stopped
+                raise ShutdownRequested
             yield
         except RuntimeError as error:
             # Raised inside threading's own code it finds a lock half released, whose `with` then
             # complains ("cannot release un-acquired lock"). The run ends either way.
-            if isinstance(error.__context__, Stopped):
-                raise Stopped from None
+            if isinstance(error.__context__, ShutdownRequested):
+                raise ShutdownRequested from None
             raise
         finally:
             self._waiting = False
@@ -67,7 +67,7 @@ class Stop:
         self._restore()
         if self._waiting:
             self._waiting = False
-            raise Stopped
+            raise ShutdownRequested
 
     def _restore(self) -> None:
         for number, before in self._previous.items():

@@ -163,7 +163,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
     from mien.pipeline.video import VideoPipeline
     from mien.sources.base import Frame
     from mien.tflite.model_file import load_model
-    from mien.web.binding import Address
+    from mien.web.binding import BindAddress
     from mien.web.server import WebOutput
 
     def answer(**what: object) -> None:
@@ -172,7 +172,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
 
     cv2.setNumThreads(1)
     engine, scene = VideoPipeline(load_model("mien")), Scene(1, 640, 480)
-    page = WebOutput(Address("127.0.0.1", 0), None, "scene", engine.metadata.labels)
+    page = WebOutput(BindAddress("127.0.0.1", 0), None, "scene", engine.metadata.labels)
     # s: of CPU for making frames and for the pipeline's thread; the pipeline's by the clock
     made = loop = wall = 0.0
     frames = index = pictures = 0
@@ -181,7 +181,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
     while (order := orders.read(1)) in (GO, COUNT):
         if order == COUNT:
             made = loop = wall = 0.0
-            frames, pictures, process = 0, page.pictures.encoded, time.process_time()
+            frames, pictures, process = 0, page.broadcaster.encoded, time.process_time()
             answer()
             continue
         start = time.thread_time()
@@ -202,7 +202,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
         loop_cpu_ms=round(1e3 * loop / frames, 4),
         fps=round(frames / whole, 1),
         wall_fps=round(frames / wall, 1),
-        pictures=page.pictures.encoded - pictures,
+        pictures=page.broadcaster.encoded - pictures,
     )
     page.close()
 

@@ -16,7 +16,7 @@ from mien.errors import UserError
 WIDTH = 100  # of the table
 
 
-def everything(config: str | None = None, root: Path = board.ROOT) -> list[Check]:
+def everything(config: str | None = None, root: Path = board.SYSTEM_ROOT) -> list[Check]:
     """Run all checks; `config` is the value of --config. Never raises for what it finds."""
     from mien.doctor.network import network
     from mien.doctor.packages import packages
@@ -62,7 +62,7 @@ def text(checks: Iterable[Check]) -> str:
     return "\n".join(lines)
 
 
-def document(checks: Iterable[Check], root: Path = board.ROOT) -> str:
+def document(checks: Iterable[Check], root: Path = board.SYSTEM_ROOT) -> str:
     """Return the checks as one JSON document."""
     listed = list(checks)
     content = {
@@ -113,9 +113,9 @@ def _service(root: Path) -> Iterable[Check]:
     from mien.doctor.service import service
 
     try:
-        from mien.commands.service import service_plan
+        from mien.commands.service import service_options
 
-        wanted = service_plan()
+        wanted = service_options()
     except UserError as error:
         return [Check("service", "skip", str(error))]
     except Exception:  # as in _options

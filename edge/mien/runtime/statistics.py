@@ -78,9 +78,10 @@ class RunStatistics:
     def text(self) -> str:
         """Return the summary as a table."""
         share = self.frames_with_face / self.frames if self.frames else 0.0
+        media, elapsed = format_duration(self.media_s), format_duration(self._elapsed)
         lines = [
-            f"frames            {self.frames:8d}  ({format_duration(self.media_s)} of the source in "
-            f"{format_duration(self._elapsed)}: {self.fps:.1f} frames/s)",
+            f"frames            {self.frames:8d}  ({media} of the source in {elapsed}: "
+            f"{self.fps:.1f} frames/s)",
             f"frames with face  {self.frames_with_face:8d}  ({share:.1%})",
             f"faces             {self.faces:8d}",
         ]

@@ -210,7 +210,7 @@ def test_a_damaged_model_fails(tmp_path: Path, model_path: Path) -> None:
 
 
 def test_slow_kernels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.classification.classifier.delegated", lambda interpreter: False)
+    monkeypatch.setattr("mien.classification.classifier.uses_delegate", lambda interpreter: False)
     found = by_name(model_checks.model())["kernels"]
     assert found.state == "warn"
     assert "/sys" in found.remedy
