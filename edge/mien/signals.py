@@ -18,7 +18,7 @@ class ShutdownRequested(BaseException):
 class ShutdownSignal:
     """Whether the run was asked to end.
 
-    A signal only sets `requested`, except inside `waiting()`, where it raises Stopped at once: a
+    A signal only sets `requested`, except inside `waiting()`, where it raises ShutdownRequested at once: a
     camera that gives no frame must not hold the end up. The second signal acts as it would
     without this class.
     """
@@ -47,7 +47,7 @@ class ShutdownSignal:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let a signal raise Stopped inside; raises it at once where one came before."""
+        """Let a signal raise ShutdownRequested inside; raises it at once where one came before."""
         self._waiting = True
         try:
             if self.requested:

@@ -1,7 +1,7 @@
 """Memory of a process that runs the pipeline, and the time to the first result.
 
-Started as `python -m mien.bench.memory MODEL FRAMES`, so that nothing that the bench itself holds
-is counted: it imports what `mien run` imports, and answers with one line of JSON at its end.
+Started with MODEL FRAMES behind the import of what `mien run` imports, so that nothing that the
+bench itself holds is counted. Answers with one line of JSON at its end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mien.child import code_command, module_command
+from mien.child import code_command
 
 STATUS = Path("/proc/self/status")
 SETTLED_FRAMES = 2000  # after which memory must not grow
@@ -23,7 +23,6 @@ SETTLED_FRAMES = 2000  # after which memory must not grow
 
 def main() -> None:
     """Measure this process; see the module."""
-    import mien.commands.run  # noqa: F401  what a run has loaded
     from mien.bench.scenes import Scene
     from mien.bench.timing import one_core
     from mien.pipeline.video import VideoPipeline
@@ -48,7 +47,8 @@ def main() -> None:
 
 def measure_memory(model: str, frames: int) -> dict[str, Any]:
     """Return MB of resident memory (RSS) of a new process after import, load and frames."""
-    command = module_command("mien.bench.memory", model, str(frames))
+    program = "import mien.commands.run; from mien.bench.memory import main; main()"
+    command = code_command(program, model, str(frames))
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -109,7 +109,3 @@ def _status(key: str) -> float | None:
         return None
     found = next((line.split() for line in lines if line.startswith(f"{key}:")), None)
     return round(int(found[1]) * 1024 / 1e6, 2) if found else None
-
-
-if __name__ == "__main__":
-    main()

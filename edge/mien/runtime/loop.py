@@ -141,7 +141,7 @@ def limited_frames(
 ) -> Iterator[Frame | Change]:
     """Yield what a source gives up to the limits, at `cap`'s rate at most.
 
-    Raises Stopped where a signal ends a wait.
+    Raises ShutdownRequested where a signal ends a wait.
     """
     items = source.frames()
     count = 0
