@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from mien.boxes import Box
 from mien.classification.prediction import Prediction
@@ -53,3 +56,5 @@ class FrameResult:
     faces: tuple[Face, ...]
     ms: dict[str, float]  # "detect", "classify" and "total", milliseconds
     latency: float | None = None  # s from capture to this result; None for files
+    # Pixels of the frame, uint8 [H, W] or [H, W, 3] BGR; only `mien.Reader.stream` sets them.
+    image: npt.NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
