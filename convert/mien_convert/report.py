@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mien.console import table
+
 from mien_convert.accuracy_gate import SIGNIFICANCE, Loss
 from mien_convert.layer_errors import LayerError
 

@@ -16,7 +16,7 @@ from mien.classification.prediction import Prediction
 from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Frame
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import parse_address
+from mien.web.binding import parse_bind_address
 from mien.web.server import WebOutput
 from running import PATIENCE
 
@@ -50,7 +50,7 @@ def served(
     blur: bool = False,
     terminal: bool = True,
 ) -> Iterator[WebOutput]:
-    where = parse_address(address)
+    where = parse_bind_address(address)
     output = WebOutput(where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal)
     try:
         yield output

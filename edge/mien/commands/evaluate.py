@@ -16,8 +16,7 @@ import typer
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
-from mien.commands.table import table
-from mien.console import progress
+from mien.console import progress, table
 from mien.errors import UserError
 from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
 from mien.evaluation.ferplus import majority

@@ -29,9 +29,3 @@ def colors(labels: Sequence[str]) -> dict[str, str]:
         label: _USUAL.get(label) or _OTHERS[rest.index(label) % len(_OTHERS)] for label in labels
     }
     return {**chosen, UNCERTAIN: GRAY}
-
-
-def bgr(color: str) -> tuple[int, int, int]:
-    """Return "#rrggbb" as OpenCV has it: blue, green, red."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return blue, green, red

@@ -8,7 +8,6 @@ import time
 
 from mien.console import format_duration
 from mien.frame_rate import FrameRate
-from mien.console import format_duration
 from mien.log import warn_user
 from mien.pipeline.results import FrameResult
 
@@ -58,4 +57,5 @@ class StatusLine:
             return f"{format_duration(seconds)}  {done} frames  {rate:.1f}/s"
         left = max(0, self.total - done) / rate if rate else 0.0
         share = min(100, 100 * done // self.total)
-        return f"{share:3d} %  {done} of {self.total} frames  {rate:.1f}/s  {format_duration(left)} left"
+        count = f"{done} of {self.total} frames"
+        return f"{share:3d} %  {count}  {rate:.1f}/s  {format_duration(left)} left"

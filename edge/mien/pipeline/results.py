@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from mien.boxes import Box
 from mien.classification.prediction import Prediction
@@ -32,6 +36,16 @@ class Face:
         """Probability of every label, in the model's order; they sum to 1."""
         return self.prediction.probabilities
 
+    def to_json(self) -> dict[str, Any]:
+        """Return id, box, emotion, confidence and probabilities as plain JSON values."""
+        return {
+            "id": self.id,
+            "box": [int(value) for value in self.box],
+            "emotion": self.emotion,
+            "confidence": round(float(self.confidence), 4),
+            "probabilities": {label: round(float(p), 4) for label, p in self.probabilities.items()},
+        }
+
 
 @dataclass(frozen=True)
 class FrameResult:
@@ -42,3 +56,5 @@ class FrameResult:
     faces: tuple[Face, ...]
     ms: dict[str, float]  # "detect", "classify" and "total", milliseconds
     latency: float | None = None  # s from capture to this result; None for files
+    # Pixels of the frame, uint8 [H, W] or [H, W, 3] BGR; only `mien.Reader.stream` sets them.
+    image: npt.NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)

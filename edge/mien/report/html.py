@@ -136,7 +136,8 @@ def _ticks(view: View, top: int) -> str:
         x = _x(seconds, view)
         anchor = "start" if x < 20 else "end" if x > WIDTH - 20 else "middle"
         marks.append(
-            f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">{format_duration(seconds)}</text>'
+            f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">'
+            f"{format_duration(seconds)}</text>"
         )
     return "".join(marks)
 

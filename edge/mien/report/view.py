@@ -1,4 +1,4 @@
-"""What a report shows of a session, the same in HTML and PNG."""
+"""View model of a session report: charts, shares, timelines and table rows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.colors import colors
 from mien.console import format_duration
+from mien.outputs.colors import colors
 from mien.report.aggregate import MOST_BINS, EmotionSeries, Key, Session
 
 COLUMNS = 600  # of the charts

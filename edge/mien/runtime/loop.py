@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import typer
 
+from mien import log
 from mien.log import LogEvent
 from mien.outputs.jsonl import abandon_stdout, is_stdout
-from mien.outputs.status_line import Status
+from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor
 from mien.runtime.output_set import Output, OutputOptions, OutputSet
@@ -21,7 +22,6 @@ from mien.signals import ShutdownRequested, ShutdownSignal
 from mien.sources import Change, Frame, Source, SourceLost
 from mien.sources.live import LiveSource
 from mien.sources.pausable import PausableSource
-from mien.systemd.journal import note
 from mien.systemd.notify import Heartbeat
 
 EXIT_SOURCE_LOST = 4  # exit code where a camera or stream ended by itself
@@ -44,7 +44,7 @@ def run_loop(
     engine: VideoPipeline,
     options: OutputOptions,
     shutdown: ShutdownSignal,
-    status_line: Status,
+    status_line: StatusLine,
     limits: RateLimits,
     integrations: Sequence[Output] = (),
 ) -> None:
@@ -76,7 +76,7 @@ def run_loop(
                 heartbeat.status(item.why, now=True)
                 # That it was lost, or came back after that, the source has said itself.
                 if item.state == "paused" or paused:
-                    note(item.why, "paused" if item.state == "paused" else "resumed")
+                    log.event(item.why, "paused" if item.state == "paused" else "resumed")
                 paused = item.state == "paused"
                 if outputs is not None:
                     outputs.changed(item)
@@ -86,9 +86,13 @@ def run_loop(
                 first = started
                 about = engine.metadata
                 reads = f"{source.name} is read with {about.name} {about.version}"
-                note(reads, "started", source=source.name, model=about.name, version=about.version)
+                log.event(
+                    reads, "started", source=source.name, model=about.name, version=about.version
+                )
             result = engine.process(item)
-            outputs = outputs or OutputSet(options, source, engine.metadata.labels, shutdown, integrations)
+            outputs = outputs or OutputSet(
+                options, source, engine.metadata.labels, shutdown, integrations
+            )
             outputs.write(item, result)
             if limits.governor is not None and source.live:
                 interval = 1 / source.fps if source.fps else result.time - statistics.time
@@ -96,7 +100,9 @@ def run_loop(
             statistics.add(result)
             status_line.update(statistics.frames, result)
             heartbeat.beat()
-            heartbeat.status(f"{source.name}: {statistics.frames} frames, {len(result.faces)} faces")
+            heartbeat.status(
+                f"{source.name}: {statistics.frames} frames, {len(result.faces)} faces"
+            )
             if outputs.closed_by_user:
                 break
     except SourceLost as error:
@@ -111,7 +117,7 @@ def run_loop(
         status_line.clear()
         statistics.end(source.fps, source.dropped)
         ended = f"{source.name} is read no more, after {statistics.frames} frames"
-        note(ended, "stopped", source=source.name, frames=statistics.frames)
+        log.event(ended, "stopped", source=source.name, frames=statistics.frames)
         if outputs is not None:
             outputs.close()
         else:
@@ -128,11 +134,14 @@ def run_loop(
 
 
 def limited_frames(
-    source: Source, options: OutputOptions, shutdown: ShutdownSignal, limiter: FrameRateLimiter | None = None
+    source: Source,
+    options: OutputOptions,
+    shutdown: ShutdownSignal,
+    limiter: FrameRateLimiter | None = None,
 ) -> Iterator[Frame | Change]:
     """Yield what a source gives up to the limits, at `cap`'s rate at most.
 
-    Raises Stopped where a signal ends a wait.
+    Raises ShutdownRequested where a signal ends a wait.
     """
     items = source.frames()
     count = 0

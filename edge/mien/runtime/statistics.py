@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.status_line import format_duration
+from mien.console import format_duration
 from mien.pipeline.results import FrameResult
 
 LATENCY_WINDOW = 3000  # frames, the last ones, over which the latency is told
@@ -78,9 +78,10 @@ class RunStatistics:
     def text(self) -> str:
         """Return the summary as a table."""
         share = self.frames_with_face / self.frames if self.frames else 0.0
+        media, elapsed = format_duration(self.media_s), format_duration(self._elapsed)
         lines = [
-            f"frames            {self.frames:8d}  ({format_duration(self.media_s)} of the source in "
-            f"{format_duration(self._elapsed)}: {self.fps:.1f} frames/s)",
+            f"frames            {self.frames:8d}  ({media} of the source in {elapsed}: "
+            f"{self.fps:.1f} frames/s)",
             f"frames with face  {self.frames_with_face:8d}  ({share:.1%})",
             f"faces             {self.faces:8d}",
         ]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+from mien.console import format_duration
 from mien.errors import UserError
 from mien.outputs.display import DisplayWindow, check_screen
-from mien.outputs.status_line import Status, clock
+from mien.outputs.status_line import StatusLine
 from results import paint, result
 
 
@@ -85,14 +86,14 @@ def test_the_headless_opencv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_the_status_line_is_for_terminals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mien.outputs.status_line.EVERY_S", 0)
-    status = Status()
+    monkeypatch.setattr("mien.outputs.status_line.REFRESH_S", 0)
+    status = StatusLine()
     status.update(1, result(0, 0, 0.9))
     status.say("a camera said no")
     assert capsys.readouterr().err == "mien: a camera said no\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
-    status = Status()
+    status = StatusLine()
     status.total = 300
     for done in range(1, 151):
         status.update(done, result(done, 0, 0.9, 0.1))
@@ -102,7 +103,7 @@ def test_the_status_line_is_for_terminals(
     assert " left  happy 0.90, sad 0.90" in written
     assert written.endswith("\r\x1b[K")
     monkeypatch.setenv("COLUMNS", "40")
-    status = Status()
+    status = StatusLine()
     status.update(5, result(5, 61, *[0.9] * 9))
     assert len(capsys.readouterr().err.removeprefix("\r\x1b[K")) <= 39
 

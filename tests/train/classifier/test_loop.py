@@ -103,7 +103,7 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     # Another recipe must not go on from these weights, nor a second run write over the first.
     same = replace(BALANCED, **json.loads((run / "run.json").read_text())["recipe"])
     same = replace(same, augmentation=changes)
-    with pytest.raises(UserError, match="another recipe"):
+    with pytest.raises(UserError, match=r"other options \(rate 0.001, now 0.5\)"):
         run_training(run, load(data), "balanced", "none", replace(same, rate=0.5), True)
     with pytest.raises(UserError, match="give --resume"):
         run_training(run, load(data), "balanced", "none", same, False)

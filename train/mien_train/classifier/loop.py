@@ -112,13 +112,14 @@ def fit(
     remaining = sum(s.epochs for s in stages[current:]) - state["epoch"]
     with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
         for stage in stages[current:]:
-            first = state["epoch"] if state["stage"] == stage.name else 0
-            if first >= stage.epochs:
+            if not stage.epochs:
                 continue
-            _report(
-                f"stage {stage.name}: {stage.epochs} epochs of {len(batches)} batches, "
-                f"{stage.size} px, learning rate {stage.rate:g}"
-            )
+            first = state["epoch"] if state["stage"] == stage.name else 0
+            if first < stage.epochs:
+                _report(
+                    f"stage {stage.name}: {stage.epochs} epochs of {len(batches)} batches, "
+                    f"{stage.size} px, learning rate {stage.rate:g}"
+                )
             trainer = _trainer(trainer, network, recipe, stage, batches, teacher)
             _prepare(trainer, stage, batches, train, recipe)
             if weights is not None and state["stage"] == stage.name:

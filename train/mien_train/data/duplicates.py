@@ -153,7 +153,7 @@ def _describe(band: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     # A blank image has no norm; it stays zero and is like nothing.
-    return (rows / np.maximum(norm, 1e-6)).astype(np.float32)
+    return np.asarray(rows / np.maximum(norm, 1e-6), np.float32)
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

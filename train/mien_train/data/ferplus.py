@@ -89,7 +89,8 @@ def distribution(votes: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     kept = np.where(votes > 1, votes, 0)[:, _PLACES]
     total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros_like(kept), where=total > 0).astype(np.float32)
+    shares = np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)
+    return np.asarray(shares, np.float32)
 
 
 def majority(votes: NDArray[np.float32], ties_to_first: bool = False) -> NDArray[np.int64]:
