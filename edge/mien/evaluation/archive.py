@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import os
 import re
@@ -9,7 +10,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from mien.errors import UserError
 
@@ -70,7 +71,8 @@ class FileArchive:
         try:
             if self._zip is None:
                 return (self.path / name).open("rb")
-            return self._open(name)
+            # A zip's own readline may give less than a line.
+            return io.BufferedReader(cast(Any, self._open(name)), 1 << 16)
         except ZIP_ERRORS as error:
             raise UserError(f"{name} cannot be read ({_reason(error)}).") from error
 
