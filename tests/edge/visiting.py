@@ -16,7 +16,7 @@ from mien.classification.prediction import Prediction
 from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Frame
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import parse_bind_address
+from mien.web.binding import PageOptions, parse_bind_address
 from mien.web.server import WebOutput
 from running import PATIENCE
 
@@ -49,9 +49,13 @@ def served(
     pause: PauseSwitch | None = None,
     blur: bool = False,
     terminal: bool = True,
+    root: str = "",
+    hosts: tuple[str, ...] = (),
+    **options: Any,
 ) -> Iterator[WebOutput]:
     where = parse_bind_address(address)
-    output = WebOutput(where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal)
+    page = PageOptions(where, token, root, hosts, blur)
+    output = WebOutput(page, "clip.mp4", LABELS, pause, lambda: 51.5, terminal, **options)
     try:
         yield output
     finally:
@@ -76,14 +80,17 @@ def get_json(output: WebOutput, path: str) -> Any:
     return json.loads(get(output, path)[2])
 
 
-def watch(output: WebOutput, path: str, receive_buffer: int | None = None) -> socket.socket:
+def watch(
+    output: WebOutput, path: str, receive_buffer: int | None = None, **headers: str
+) -> socket.socket:
     """Ask for a stream and return the socket, unread."""
     viewer = socket.socket()
     if receive_buffer is not None:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     viewer.settimeout(10 * PATIENCE)
     viewer.connect(("127.0.0.1", output.port))
-    viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", *(f"{k}: {v}" for k, v in headers.items())]
+    viewer.sendall("\r\n".join([*lines, "", ""]).encode())
     return viewer
 
 

@@ -1,6 +1,6 @@
-"""`mien-convert scenes`: FER faces in made scenes, found by the detector, cropped and read.
+"""`mien-convert end-to-end`: accuracy on whole photographs, missed faces counted as errors.
 
-mien-convert scenes mien fer2013.zip --votes fer2013new.csv
+mien-convert end-to-end mien lfw_expr.zip
 """
 
 from __future__ import annotations
@@ -10,128 +10,65 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from mien.classification.classifier import Classifier
-from mien.console import table
-from mien.detection.haar import HaarDetector
-from mien.detection.still import PhotoDetector
-from mien.errors import UserError
+from mien import Reader
+from mien.console import progress, table
+from mien.evaluation.dataset import list_faces
 from mien.tflite.model_file import load_model
-from tqdm import tqdm  # type: ignore[import-untyped]
 
-from mien_convert.commands.arguments import (
-    DataArgument,
-    ModelArgument,
-    VotesOption,
-    chosen_faces,
-    save_json,
-)
-from mien_convert.evaluation.end_to_end import MARGINS, Answers, box_statistics, measure, run
+from mien_convert.commands.arguments import ModelArgument, save_json
+from mien_convert.evaluation.end_to_end import measure, read_photographs
 
 
-def scenes(
+def end_to_end(
     model: ModelArgument,
-    data: DataArgument,
-    votes: VotesOption = None,
-    split: Annotated[
-        str | None, typer.Option(help="validation (the default), test or train.")
-    ] = None,
-    choose_margin: Annotated[
-        bool,
-        typer.Option(
-            "--choose-margin", help="Try margins on TRAINING faces and say which reads best."
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Folder or zip of photographs in a folder for each class."
         ),
-    ] = False,
-    detector: Annotated[
-        str,
-        typer.Option(
-            metavar="photos|video",
-            help="The search of mien image (thorough), or a cascade's of a whole frame (fast).",
-        ),
-    ] = "photos",
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Faces, at most.")] = 1500,
-    seed: Annotated[int, typer.Option(help="Draws faces, sizes, places and scenes.")] = 7,
+    ],
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="As of mien eval.")] = None,
+    detector: Annotated[str, typer.Option(metavar="NAME", help="The face detector.")] = "ssd",
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document here, too.")
     ] = None,
 ) -> None:
-    """Measure from scene to reading: faces of 48 to 240 px in scenes of 640x480 px.
+    """Measure detector and classifier together on labelled photographs.
 
-    A face that the detector misses counts as an error, and is told apart. Beside it stands the
-    accuracy on the pictures themselves.
+    The largest face of a photograph is compared with its class; no face is an error.
     """
-    if detector not in ("photos", "video"):
-        raise UserError(f"--detector {detector} is not known; it takes photos or video.")
-    if choose_margin and split not in (None, "train"):
-        raise UserError("--choose-margin goes by training faces only: leave --split away.")
-    loaded = load_model(model)
-    classifier = Classifier(loaded)
-    where = split or ("train" if choose_margin else "validation")
-    faces, truths = chosen_faces(data, votes, where, limit, seed)
-    still = detector == "photos"
-    search = PhotoDetector() if still else HaarDetector()
-    margins = MARGINS if choose_margin else (loaded.metadata.crop.margin,)
-    with tqdm(total=len(faces), unit="face", disable=None, leave=False) as bar:
-        answers = run(faces, classifier, search, margins, seed, bar.update, still)
-    measured = [measure(answers, margin, truths) for margin in margins]
-    judge = "people" if votes else "benchmark"
-    best = max(measured, key=lambda row: row[judge]["end_to_end"] or 0.0)
+    metadata = load_model(model).metadata
+    photographs = list_faces(data, metadata.labels, split)
+    reader = Reader(model, detector)
+    faces = progress(photographs.faces(), len(photographs), "photographs")
+    found = measure(*read_photographs(faces, reader), metadata.labels)
     document: dict[str, Any] = {
-        "model": {"name": loaded.metadata.name, "sha256": loaded.metadata.sha256},
-        "split": where,
-        "faces": len(faces),
-        "scenes": answers.scenes,
-        "seed": seed,
+        "model": {"name": metadata.name, "version": metadata.version, "sha256": metadata.sha256},
+        "data": data.name,
         "detector": detector,
-        "false_boxes": answers.false,
-        "boxes": box_statistics(answers.offsets),
-        "cpu_seconds": round(answers.seconds, 1),
-        "margins": measured,
-        **({"best_margin": best["margin"]} if choose_margin else {}),
+        **found,
     }
     if out is not None:
         save_json(out, document)
-    print(json.dumps(document, indent=1) if as_json else _text(document, answers, list(truths)))
+    print(json.dumps(document, indent=1) if as_json else _text(document))
 
 
-def _text(document: dict[str, Any], answers: Answers, truths: list[str]) -> str:
-    rows = [["margin", "truth", "cropped", "end to end", "of the found", "the same, cropped"]]
-    for row in document["margins"]:
-        for truth in truths:
-            found = row[truth]
-            keys = ("cropped", "end_to_end", "of_found", "cropped_of_found")
-            rows.append([f"{row['margin']:+.2f}", truth, *(_percent(found[key]) for key in keys)])
-    first = document["margins"][0]
-    lines = [
-        f"{document['model']['name']}: {document['faces']} faces ({document['split']}) in "
-        f"{document['scenes']} scenes, search for {document['detector']}",
-        "",
-        table(rows, right=(2, 3, 4, 5)),
-        "",
-        f"missed: {_percent(first['missed'])} of the faces; "
-        + ", ".join(
-            f"{band['from']} to {band['to']} px {_percent(band['missed'])}"
-            for band in first["by_side"]
-        )
-        + f"; {document['false_boxes']} boxes on no face",
-        "end to end counts a missed face as an error",
+def _text(document: dict[str, Any]) -> str:
+    rows = [["photographs", f"{document['n']:,}"]]
+    for title, key in (
+        ("accuracy, missed faces wrong", "accuracy"),
+        ("balanced accuracy", "balanced_accuracy"),
+        ("missed faces", "missed"),
+        ("accuracy of the found", "accuracy_of_found"),
+        ("calibration error of the found", "ece_of_found"),
+        ('not "uncertain"', "certain"),
+        ("accuracy of these", "accuracy_of_certain"),
+    ):
+        value = document[key]
+        rows.append([title, "-" if value is None else f"{value:.1%}"])
+    rows += [
+        [f"recall {label}", "-" if value is None else f"{value:.1%}"]
+        for label, value in document["recall"].items()
     ]
-    if answers.offsets:
-        lines.append(
-            "boxes against pictures, in its sides: "
-            + ", ".join(
-                f"{name} {found['mean']:+.3f} (sd {found['sd']:.3f})"
-                for name, found in document["boxes"].items()
-            )
-        )
-    if "best_margin" in document:
-        lines.append(
-            f"best margin {document['best_margin']:+.2f}: mien-convert MODEL DATA "
-            f"--margin {document['best_margin']}"
-        )
-    lines.append(f"CPU time {document['cpu_seconds']} s")
-    return "\n".join(lines)
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return table(rows, right=(1,))

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from mien.classification.preprocess import normalize
 from mien.detection.verifier import SIZE, standardised
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.face_networks.places import Floats, Places, Views
 from mien_convert.quantize import to_int8
-from mien_convert.tflite_runner import logits, to_input
+from mien_convert.tflite_runner import logits
 
 BATCH = 256
 PART = 1024  # views told at once
@@ -138,7 +139,7 @@ def _standardised(views: Views) -> Views:
 
 
 def _inputs(views: Views) -> Floats:
-    return to_input(_standardised(views))
+    return normalize(_standardised(views))
 
 
 def _batches(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import typer
 from mien.errors import UserError
 from mien.tracking.track import CERTAIN, CLEARLY, NO, YES
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import faceness as making
@@ -23,7 +23,7 @@ from mien_convert.face_networks.faceness import Measured
 from mien_convert.face_networks.people import Pictures, people
 from mien_convert.face_networks.places import Odds, Places, gather
 from mien_convert.face_networks.scenes import STILLS, stills
-from mien_convert.write import check_writable
+from mien_convert.metadata import check_writable
 
 PEOPLE_A_SCENE = 7  # at most, as many as are drawn
 FIRST, LAST = 3, 6  # epochs of the first network, which only finds errors, and of the last

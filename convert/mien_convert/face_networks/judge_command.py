@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import faceness
@@ -34,7 +34,7 @@ from mien_convert.face_networks.judged import (
 )
 from mien_convert.face_networks.people import Pictures
 from mien_convert.face_networks.places import Odds, Places
-from mien_convert.write import check_writable
+from mien_convert.metadata import check_writable
 
 OF_SCENE, OF_PICTURE, OF_ERRORS = 14, 40, 20  # places without a face of each, at most
 PASTED = 4  # faces pasted for each scene of people

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from mien.boxes import square_iou
+from mien.classification.preprocess import normalize
 from mien.detection.ssd import ACROSS, DOWN, FINE, SIDES, STRIDES, Scan, cells
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.face_networks.scan_frames import Frame
 from mien_convert.quantize import to_int8
-from mien_convert.tflite_runner import to_input
 
 BATCH = 16
 RATE = 4e-3  # of AdamW, to which it warms up and from which a cosine falls
@@ -211,7 +211,7 @@ def _batches(made: Sequence[Frame], rng: np.random.Generator) -> Iterator[tuple[
                     gray, want = gray[:, ::-1], flips[i]
                 views.append(_changed(gray, rng))
                 wanted.append(want)
-            yield to_input(np.stack(views)), np.stack(wanted)
+            yield normalize(np.stack(views)), np.stack(wanted)
 
 
 def _changed(gray: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:

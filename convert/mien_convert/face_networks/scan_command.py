@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import scan as making
@@ -18,7 +18,7 @@ from mien_convert.face_networks.faceness_command import PicturesOption, read_pic
 from mien_convert.face_networks.people import Pictures
 from mien_convert.face_networks.scan import Measured
 from mien_convert.face_networks.scan_frames import Frame, frames
-from mien_convert.write import check_writable
+from mien_convert.metadata import check_writable
 
 LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 MEASURED = 20  # a frame is measured on for so many that are learnt from

@@ -22,7 +22,7 @@ from mien.errors import UserError as EdgeError
 from mien.errors import UserError as TrainError
 from mien.tracking.track import Track
 from mien.tracking.tracker import Tracker
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.face_networks.backdrop import HEIGHT, WIDTH
 from mien_convert.face_networks.cast import SHOT, Person

@@ -1,28 +1,34 @@
-"""`mien image`: reads every face of every picture."""
+"""`mien image`: detects and classifies every face of every picture."""
 
 from __future__ import annotations
 
+import csv as csv_format
+import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import cv2
 import typer
 
-from mien.atomic import write_file
+from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
 from mien.console import progress, table
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
-from mien.image import MAX_PIXELS, Picture, load_image
+from mien.image import MAX_PIXELS, Picture, decode_image, load_image
+from mien.log import warn_user
 from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
 from mien.sources.base import Frame
+from mien.sources.images import list_pictures
+from mien.sources.stream import public
 from mien.tflite.model_file import Metadata, load_model
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -33,7 +39,7 @@ JPEG_QUALITY = 92
 class Read:
     """A picture that was read."""
 
-    file: Path
+    file: str  # as it was named; an address without its password
     width: int  # px
     height: int  # px
     faces: list[dict[str, Any]]  # as in JSONL
@@ -41,8 +47,13 @@ class Read:
 
 
 def image(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Pictures: JPEG, PNG and others.")
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|URL",
+            help="Pictures (JPEG, PNG and others), folders of pictures, or http(s) addresses of "
+            "pictures.",
+        ),
     ],
     model: Annotated[
         str,
@@ -51,6 +62,10 @@ def image(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a CSV table with one row per face."),
+    ] = None,
     annotate: Annotated[
         Path | None,
         typer.Option(
@@ -75,17 +90,28 @@ def image(
     A picture that cannot be read is reported and left out; the exit code is then 2.
     """
     loaded = load_model(model)
+    if csv is not None:
+        check_target(csv)
     pipeline = ImagePipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
-    names = AnnotatedNames(annotate, files) if annotate is not None else None
     done: list[Read] = []
-    errors: list[tuple[Path, str]] = []
-    for index, file in enumerate(progress(files, len(files), "pictures")):
+    errors: list[tuple[str, str]] = []
+
+    def failed(name: str, error: UserError) -> None:
+        errors.append((name, str(error)))
+        print(f"mien: {error}", file=sys.stderr)
+
+    inputs = list(_expand(pictures, failed))
+    local = [Path(name) for name in inputs if not is_address(name)]
+    names = AnnotatedNames(annotate, local) if annotate is not None else None
+    for index, name in enumerate(progress(inputs, len(inputs), "pictures")):
         try:
-            limit = round(max_megapixels * 1e6)
-            done.append(_read(index, file, pipeline, cropped, names, limit))
+            picture, file = _load(name, round(1e6 * max_megapixels), annotate is not None)
+            done.append(_read(index, file, picture, pipeline, cropped, names))
         except UserError as error:
-            errors.append((file, str(error)))
-            print(f"mien: {error}", file=sys.stderr)
+            failed(public(name) if is_address(name) else name, error)
+    if csv is not None:
+        data = _csv(done, loaded.metadata.labels).encode("utf-8", "surrogateescape")
+        write_file(csv, data, "--csv")
     if as_json:
         print(json.dumps(_document(loaded.metadata, done, errors), indent=1, allow_nan=False))
     elif done:
@@ -94,6 +120,23 @@ def image(
             print(f"\nannotated pictures are in {annotate}")
     if errors:
         raise typer.Exit(2)
+
+
+def is_address(name: str) -> bool:
+    """Return whether a picture is named by an http:// or https:// address."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def _expand(names: Sequence[str], failed: Callable[[str, UserError], None]) -> Iterator[str]:
+    """Yield the names, in place of a folder those of its pictures."""
+    for name in names:
+        if is_address(name) or not Path(name).is_dir():
+            yield name
+            continue
+        try:
+            yield from map(str, list_pictures(Path(name), warn_user))
+        except UserError as error:
+            failed(name, error)
 
 
 class AnnotatedNames:
@@ -125,15 +168,25 @@ def _folded(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
+def _load(name: str, max_pixels: int, want_color: bool) -> tuple[Picture, str]:
+    """Return the picture of a path or an address, and how to call it: without a password."""
+    if not is_address(name):
+        return load_image(name, max_pixels, want_color), name
+    from mien.sources.http_image import fetch_image
+
+    data, name = fetch_image(name), public(name)
+    return decode_image(data, name, max_pixels, want_color), name
+
+
 def _read(
     index: int,
-    file: Path,
+    name: str,
+    picture: Picture,
     pipeline: ImagePipeline,
     cropped: bool,
     names: AnnotatedNames | None,
-    max_pixels: int,
 ) -> Read:
-    picture = load_image(file, max_pixels, want_color=names is not None)
+    file = Path(urlsplit(name).path if is_address(name) else name)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
     if cropped:
         result = FrameResult(index, frame.time, pipeline.read(picture.gray, [None]), {})
@@ -144,7 +197,7 @@ def _read(
         target = names.next(file)
         _write(target, picture, result)
     height, width = picture.gray.shape
-    return Read(file, width, height, record(frame, result)["faces"], target)
+    return Read(name, width, height, record(frame, result)["faces"], target)
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:
@@ -158,14 +211,14 @@ def _write(target: Path, picture: Picture, result: FrameResult) -> None:
 
 
 def _document(
-    metadata: Metadata, done: Sequence[Read], errors: Sequence[tuple[Path, str]]
+    metadata: Metadata, done: Sequence[Read], errors: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
     return {
         "model": {"name": metadata.name, "version": metadata.version},
         "threshold": metadata.threshold,
         "pictures": [
             {
-                "file": str(read.file),
+                "file": read.file,
                 "width": read.width,
                 "height": read.height,
                 "faces": read.faces,
@@ -173,7 +226,7 @@ def _document(
             }
             for read in done
         ],
-        "errors": [{"file": str(file), "error": error} for file, error in errors],
+        "errors": [{"file": file, "error": error} for file, error in errors],
     }
 
 
@@ -181,12 +234,12 @@ def _table(done: Sequence[Read]) -> str:
     rows = [["picture", "face", "x", "y", "width", "height", "emotion", "confidence", "likeliest"]]
     for read in done:
         if not read.faces:
-            rows.append([str(read.file), "-", "", "", "", "", "no face found", "", ""])
+            rows.append([read.file, "-", "", "", "", "", "no face found", "", ""])
         for number, face in enumerate(read.faces, 1):
             ranked = sorted(face["probabilities"].items(), key=lambda item: -item[1])
             rows.append(
                 [
-                    str(read.file),
+                    read.file,
                     str(number),
                     *(str(value) for value in face["box"]),
                     face["emotion"],
@@ -195,3 +248,17 @@ def _table(done: Sequence[Read]) -> str:
                 ]
             )
     return table(rows, right=(1, 2, 3, 4, 5, 7))
+
+
+def _csv(done: Sequence[Read], labels: Sequence[str]) -> str:
+    """Return a row per face; the columns are named as those of `mien run --csv`."""
+    text = io.StringIO()
+    rows = csv_format.writer(text, lineterminator="\n")
+    columns = ("picture", "face", "x", "y", "w", "h", "emotion", "confidence")
+    rows.writerow([*columns, *(f"p_{label}" for label in labels)])
+    for read in done:
+        for number, face in enumerate(read.faces, 1):
+            shares = [face["probabilities"][label] for label in labels]
+            values = (*face["box"], face["emotion"], face["confidence"], *shares)
+            rows.writerow([read.file, number, *values])
+    return text.getvalue()

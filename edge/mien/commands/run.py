@@ -133,6 +133,20 @@ def run(
             "off the command line."
         ),
     ] = None,
+    web_root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Path of the page behind a reverse proxy, as /mien; else /."
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also answer to this host name, as of a reverse proxy; may be given more than "
+            "once.",
+        ),
+    ] = None,
     mqtt: Annotated[
         str | None,
         typer.Option(
@@ -193,7 +207,10 @@ def run(
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
-    integrations = check_integrations(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
+    integrations = check_integrations(
+        *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
+        *(web_root, allow_host or ()),
+    )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
     engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces)
     status_line = StatusLine()
