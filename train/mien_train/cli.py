@@ -8,6 +8,8 @@ from mien.entry_point import common_options, run_app
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
 from mien_train.commands.evaluate import evaluate
+from mien_train.commands.eyes import eyes
+from mien_train.commands.eyes_label import eyes_label
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
 from mien_train.commands.subset import subset
@@ -31,6 +33,8 @@ app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
 app.command("report")(report)
+app.command("eyes")(eyes)
+app.command("eyes-label")(eyes_label)
 
 
 def main() -> None:

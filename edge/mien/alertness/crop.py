@@ -1,79 +1,110 @@
-"""Eye crops: the network's input, cut out of a gray frame by the two eye landmarks.
+"""Crops of eyes and mouth: the networks' inputs, cut out of a gray frame by landmarks.
 
-The same crop is used by training, conversion and device.
+Training, conversion and device use the same crops.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 Gray = npt.NDArray[np.uint8]  # [h, w]
-
-WIDTH, HEIGHT = 40, 24  # px, the network's input
-# Width of the crop as a share of the distance between the eyes: the lids, the corners and the
-# lower edge of the brow.
-CROP_WIDTH = 0.7
-MAX_SHRINK = 2.0  # bilinear sampling skips pixels beyond it, so the frame is shrunk by area first
+Point = tuple[float, float]  # x, y in px of the picture
 
 
-def eye_crops(gray: Gray, eyes: Sequence[tuple[float, float]]) -> Gray:
-    """Return the crops of both eyes, uint8 [2, HEIGHT, WIDTH], turned level by the eyes' roll.
+@dataclass(frozen=True)
+class CropShape:
+    """Size of a network's input and the part of a face in it."""
+
+    width: int  # px
+    height: int  # px
+    span: float  # width of the part, in distances between the eyes
+    below: float = 0.0  # center of the part below the landmark, in distances between the eyes
+
+
+# The lids, the corners and the lower edge of the brow.
+EYE = CropShape(40, 24, 0.7)
+# From the nose to the chin of a mouth that yawns.
+MOUTH = CropShape(32, 32, 1.2, 0.15)
+
+MAX_SHRINK = 2.0  # bilinear sampling skips pixels beyond it, so the picture is blurred first
+
+
+def eye_crops(gray: Gray, landmarks: Sequence[Point]) -> Gray:
+    """Return the crops of the left and the right eye of the picture, uint8 [2, 24, 40].
 
     Args:
         gray: the frame, uint8 [h, w].
-        eyes: centers of the left and the right eye as they stand in the picture, px.
+        landmarks: left and right eye as they stand in the picture; what follows is not read.
     """
-    (left_x, left_y), (right_x, right_y) = eyes
-    across, down = right_x - left_x, right_y - left_y
-    scale = CROP_WIDTH * max(1.0, math.hypot(across, down)) / WIDTH  # frame px per crop px
-    angle = math.atan2(down, across)
-    x0 = y0 = 0
-    shrink = 1.0
-    if scale > MAX_SHRINK:
-        reach = scale * WIDTH
-        x0 = max(0, int(min(left_x, right_x) - reach))
-        y0 = max(0, int(min(left_y, right_y) - reach))
-        x1 = min(gray.shape[1], int(max(left_x, right_x) + reach) + 1)
-        y1 = min(gray.shape[0], int(max(left_y, right_y) + reach) + 1)
-        if x1 - x0 > 1 and y1 - y0 > 1:
-            shrink = scale / 1.5
-            size = max(1, round((x1 - x0) / shrink)), max(1, round((y1 - y0) / shrink))
-            gray = np.asarray(
-                cv2.resize(gray[y0:y1, x0:x1], size, interpolation=cv2.INTER_AREA), np.uint8
-            )
-        else:
-            x0 = y0 = 0
-    scale /= shrink
-    crops = np.empty((2, HEIGHT, WIDTH), np.uint8)
-    for crop, (x, y) in zip(crops, eyes, strict=True):
-        center = (x - x0 + 0.5) / shrink - 0.5, (y - y0 + 0.5) / shrink - 0.5
-        matrix = affine(center, scale, angle)
-        cv2.warpAffine(
-            gray,
-            matrix,
-            (WIDTH, HEIGHT),
-            dst=crop,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    return crops
+    left, right = landmarks[:2]
+    return np.stack([_crop(gray, eye, left, right, EYE) for eye in (left, right)])
 
 
-def affine(center: tuple[float, float], scale: float, angle: float) -> npt.NDArray[np.float64]:
-    """Return the matrix [2, 3] from crop pixels to picture pixels.
+def mouth_crop(gray: Gray, landmarks: Sequence[Point]) -> Gray:
+    """Return the crop of the mouth, uint8 [32, 32].
 
     Args:
-        center: of the crop, px of the picture.
-        scale: picture pixels per crop pixel.
-        angle: rad, from the picture's rows to the crop's.
+        gray: the frame, uint8 [h, w].
+        landmarks: left and right eye as they stand in the picture, nose tip, left and right
+            corner of the mouth.
+    """
+    left, right, _, corner, other = landmarks
+    middle = (corner[0] + other[0]) / 2, (corner[1] + other[1]) / 2
+    return _crop(gray, middle, left, right, MOUTH)
+
+
+def _crop(gray: Gray, point: Point, left: Point, right: Point, shape: CropShape) -> Gray:
+    """Return the part of the face around a landmark, turned level by the eyes' roll."""
+    across, down = right[0] - left[0], right[1] - left[1]
+    distance, angle = max(1.0, math.hypot(across, down)), math.atan2(down, across)
+    below = shape.below * distance
+    center = point[0] - below * math.sin(angle), point[1] + below * math.cos(angle)
+    return cut(gray, center, shape.span * distance / shape.width, angle, shape)
+
+
+def cut(gray: Gray, center: Point, scale: float, angle: float, shape: CropShape) -> Gray:
+    """Return a turned rectangle of a picture, uint8 [shape.height, shape.width].
+
+    Beyond the picture its edge is repeated.
+
+    Args:
+        gray: the picture, uint8 [h, w].
+        center: of the rectangle, px of the picture.
+        scale: picture pixels per pixel of the rectangle.
+        angle: rad, from the picture's rows to the rectangle's.
+        shape: the rectangle's size.
     """
     cos, sin = scale * math.cos(angle), scale * math.sin(angle)
     matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
-    middle = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+    middle = np.array([(shape.width - 1) / 2, (shape.height - 1) / 2])
     matrix[:, 2] = np.asarray(center) - matrix[:, :2] @ middle
-    return matrix
+    if scale > MAX_SHRINK:
+        gray = _blurred(gray, center, scale, shape, matrix)
+    turned = cv2.warpAffine(
+        gray,
+        matrix,
+        (shape.width, shape.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(turned, np.uint8)
+
+
+def _blurred(
+    gray: Gray, center: Point, scale: float, shape: CropShape, matrix: npt.NDArray[np.float64]
+) -> Gray:
+    """Return the surroundings of a rectangle blurred; moves `matrix` to their corner."""
+    reach = scale * math.hypot(shape.width, shape.height) / 2 + scale
+    x, y = max(0, int(center[0] - reach)), max(0, int(center[1] - reach))
+    part = gray[y : int(center[1] + reach) + 1, x : int(center[0] + reach) + 1]
+    if not part.size:
+        return gray
+    matrix[:, 2] -= x, y
+    side = round(scale)
+    return np.asarray(cv2.blur(part, (side, side)), np.uint8)

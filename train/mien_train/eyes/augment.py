@@ -1,4 +1,4 @@
-"""Augmentation of eye patches: the errors of a landmark, a camera and its light.
+"""Augmentation of patches of eyes and mouths: the errors of a landmark, a camera and its light.
 
 Every patch is cut to the network's crop at a random width, place and angle, so that one network
 reads patches that their publishers framed differently.
@@ -11,19 +11,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from mien.alertness.crop import CROP_WIDTH, HEIGHT, WIDTH, affine
-
-from mien_train.eyes.patches import SPANS, Patches
+from mien.alertness.crop import CropShape, cut
 
 Gray = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How far a patch is changed; each value was set so that changed patches look natural."""
 
-    scale: float = 1.35  # crop width from CROP_WIDTH / scale to CROP_WIDTH * scale
-    shift: float = 0.09  # standard deviation of the center, eye distances
+    scale: float = 1.35  # crop width from its own / scale to its own * scale
+    shift: float = 0.08  # standard deviation of the center, eye distances: a detector's landmarks
     angle: float = 8.0  # standard deviation, degrees
     contrast: float = 0.45  # standard deviation of the log of the gain
     brightness: float = 30.0  # standard deviation, gray levels
@@ -33,43 +32,35 @@ class Augmentation:
     hidden: float = 0.15  # probability of a lens or a glare that hides the eye
 
 
-def crop(image: Gray, span: float, width: float = CROP_WIDTH) -> Gray:
-    """Return the middle of a patch as the device would cut it, uint8 [HEIGHT, WIDTH].
+def crop(image: Gray, span: float, shape: CropShape) -> Gray:
+    """Return the middle of a patch as the device would cut it, uint8 [height, width].
 
     Args:
         image: the patch, uint8 [h, w].
         span: width of the patch in eye distances.
-        width: of the crop, in eye distances.
+        shape: the network's crop.
     """
-    return _cut(image, span, width, (0.0, 0.0), 0.0, mirrored=False)
-
-
-def crops(patches: Patches) -> Gray:
-    """Return the crops of all patches as the device would cut them, uint8 [n, HEIGHT, WIDTH]."""
-    pairs = zip(patches.images, patches.source, strict=True)
-    return np.stack([crop(image, SPANS[source]) for image, source in pairs])
+    distance = image.shape[1] / span
+    return cut(image, _middle(image), shape.span * distance / shape.width, 0.0, shape)
 
 
 def augmented(
-    image: Gray, span: float, how: Augmentation, rng: np.random.Generator
+    image: Gray, span: float, shape: CropShape, how: Augmentation, rng: np.random.Generator
 ) -> tuple[Gray, bool]:
-    """Return a changed crop, uint8 [HEIGHT, WIDTH], and whether its eye can be seen."""
-    width = CROP_WIDTH * how.scale ** rng.uniform(-1, 1)
-    shift = rng.normal(0, how.shift, 2)
+    """Return a changed crop, uint8 [height, width], and whether what it shows can be seen."""
+    distance = image.shape[1] / span
+    shift = rng.normal(0, how.shift * distance, 2)
+    x, y = _middle(image)
+    scale = shape.span * how.scale ** rng.uniform(-1, 1) * distance / shape.width
     angle = np.radians(rng.normal(0, how.angle))
-    view = _cut(image, span, width, (shift[0], shift[1]), angle, mirrored=rng.random() < 0.5)
+    if rng.random() < 0.5:
+        image = np.ascontiguousarray(image[:, ::-1])
+    pixels = cut(image, (x + shift[0], y + shift[1]), scale, angle, shape).astype(np.float32)
     hidden = rng.random() < how.hidden
-    pixels = view.astype(np.float32)
     if hidden:
         pixels = _glare(pixels, rng) if rng.random() < 0.3 else _lens(pixels, rng)
     if rng.random() < how.coarse:
-        across = int(rng.uniform(how.coarsest, WIDTH))
-        small = cv2.resize(
-            pixels, (across, max(4, across * HEIGHT // WIDTH)), interpolation=cv2.INTER_AREA
-        )
-        pixels = np.asarray(
-            cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), np.float32
-        )
+        pixels = _coarse(pixels, int(rng.uniform(how.coarsest, shape.width)))
     mean = pixels.mean()
     gain = np.exp(rng.normal(0, how.contrast))
     pixels = (pixels - mean) * gain + mean + rng.normal(0, how.brightness)
@@ -77,58 +68,51 @@ def augmented(
     return np.clip(np.round(pixels), 0, 255).astype(np.uint8), not hidden
 
 
-def _cut(
-    image: Gray,
-    span: float,
-    width: float,
-    shift: tuple[float, float],
-    angle: float,
-    mirrored: bool,
-) -> Gray:
-    height, across = image.shape
-    if mirrored:
-        image = np.ascontiguousarray(image[:, ::-1])
-    distance = across / span  # px of the patch
-    scale = width * distance / WIDTH
-    if scale > 1.5:  # bilinear sampling would skip pixels
-        image = np.asarray(cv2.blur(image, (round(scale), round(scale))), np.uint8)
-    center = (across - 1) / 2 + shift[0] * distance, (height - 1) / 2 + shift[1] * distance
-    cut = cv2.warpAffine(
-        image,
-        affine(center, scale, angle),
-        (WIDTH, HEIGHT),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+def _middle(image: Gray) -> tuple[float, float]:
+    return (image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2
+
+
+def _coarse(pixels: Floats, across: int) -> Floats:
+    """Return the crop as a camera with fewer pixels would show it."""
+    height, width = pixels.shape
+    small = cv2.resize(
+        pixels, (across, max(4, across * height // width)), interpolation=cv2.INTER_AREA
     )
-    return np.asarray(cut, np.uint8)
+    return np.asarray(
+        cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+    )
 
 
-def _lens(pixels: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _lens(pixels: Floats, rng: np.random.Generator) -> Floats:
     """Return the crop behind a dark lens of sunglasses."""
-    mask = np.zeros((HEIGHT, WIDTH), np.float32)
-    center = rng.normal((WIDTH / 2, HEIGHT / 2), (3, 2.5))
-    axes = rng.uniform((15, 9), (26, 17))
+    height, width = pixels.shape
+    center = rng.normal((width / 2, height / 2), (width / 13, height / 10))
+    axes = rng.uniform((0.38 * width, 0.38 * height), (0.65 * width, 0.7 * height))
     power = rng.uniform(2, 5)  # from an ellipse to a rounded rectangle
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    mask = (
-        np.abs((x - center[0]) / axes[0]) ** power + np.abs((y - center[1]) / axes[1]) ** power < 1
-    ).astype(np.float32)
-    mask = np.asarray(cv2.GaussianBlur(mask, (3, 3), 0), np.float32)
-    slope = rng.normal(0, 12) * (y / HEIGHT - 0.5) + rng.normal(0, 8) * (x / WIDTH - 0.5)
+    mask = _soft_mask(pixels, center, axes, power)
+    y, x = np.mgrid[:height, :width]
+    slope = rng.normal(0, 12) * (y / height - 0.5) + rng.normal(0, 8) * (x / width - 0.5)
     lens = pixels * rng.uniform(0, 0.08) + rng.uniform(0.05, 0.45) * pixels.mean() + slope
     if rng.random() < 0.4:  # a reflection in the lens
-        spot = ((x - rng.uniform(0, WIDTH)) / rng.uniform(2, 12)) ** 2
-        spot = spot + ((y - rng.uniform(0, HEIGHT)) / rng.uniform(1, 5)) ** 2
+        spot = ((x - rng.uniform(0, width)) / rng.uniform(2, 12)) ** 2
+        spot = spot + ((y - rng.uniform(0, height)) / rng.uniform(1, 5)) ** 2
         lens = lens + rng.uniform(20, 120) * np.exp(-spot)
     return np.asarray(mask * lens + (1 - mask) * pixels, np.float32)
 
 
-def _glare(pixels: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _glare(pixels: Floats, rng: np.random.Generator) -> Floats:
     """Return the crop behind a lens that mirrors a bright window."""
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    center = rng.normal((WIDTH / 2, HEIGHT / 2), (4, 2))
-    axes = rng.uniform((12, 6), (24, 14))
-    mask = (np.abs((x - center[0]) / axes[0]) ** 4 + np.abs((y - center[1]) / axes[1]) ** 4) < 1
-    soft = np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (5, 5), 0), np.float32)
-    soft *= rng.uniform(0.85, 1.0)
-    return np.asarray(soft * rng.uniform(200, 290) + (1 - soft) * pixels, np.float32)
+    height, width = pixels.shape
+    center = rng.normal((width / 2, height / 2), (width / 10, height / 12))
+    axes = rng.uniform((0.3 * width, 0.25 * height), (0.6 * width, 0.6 * height))
+    mask = _soft_mask(pixels, center, axes, 4.0) * rng.uniform(0.85, 1.0)
+    return np.asarray(mask * rng.uniform(200, 290) + (1 - mask) * pixels, np.float32)
+
+
+def _soft_mask(
+    pixels: Floats, center: npt.NDArray[np.float64], axes: npt.NDArray[np.float64], power: float
+) -> Floats:
+    """Return a superellipse, 1 inside and 0 outside, with a soft edge."""
+    y, x = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
+    inside = np.abs((x - center[0]) / axes[0]) ** power + np.abs((y - center[1]) / axes[1]) ** power
+    return np.asarray(cv2.GaussianBlur((inside < 1).astype(np.float32), (3, 3), 0), np.float32)

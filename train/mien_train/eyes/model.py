@@ -1,23 +1,25 @@
-"""The eye network: a small depthwise-separable network (Howard et al., "MobileNets", 2017).
+"""The networks of eyes and mouths: small and depthwise-separable.
 
-Input `float32 [n, 24, 40, 1]`, gray in [-1, 1] (`v / 127.5 - 1`); output two logits
-`float32 [n, 2]`: that the eye is open, and that it can be seen at all.
+After Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
+Applications", 2017. Input `float32 [n, h, w, 1]`, gray in [-1, 1] (`v / 127.5 - 1`); output two
+logits `float32 [n, 2]`: the state (the eye is open, or the mouth yawns), and that it can be seen.
 """
 
 from __future__ import annotations
 
-import keras
-from mien.alertness.crop import HEIGHT, WIDTH
+from typing import Any
 
-STEM = 16
-# Channels and stride of each block; the maps are 12x20, 12x20, 6x10, 6x10, 3x5.
-BLOCKS = ((24, 1), (32, 2), (48, 1), (64, 2))
+import keras
+from mien.alertness.crop import CropShape
+
+STEM = 16  # channels of the first convolution, stride 2
+BLOCKS = ((24, 1), (32, 2), (48, 1), (64, 2))  # channels and stride
 MOMENTUM = 0.95  # of BatchNorm: some thousand steps in all
 
 
-def build() -> keras.Model:
-    """Return the network with random weights."""
-    gray = keras.Input((HEIGHT, WIDTH, 1), name="gray")
+def build(shape: CropShape, name: str) -> keras.Model:
+    """Return the network for crops of a shape, with random weights."""
+    gray = keras.Input((shape.height, shape.width, 1), name="gray")
     x = _activated(
         keras.layers.Conv2D(STEM, 3, strides=2, padding="same", use_bias=False, name="stem")(gray)
     )
@@ -30,13 +32,12 @@ def build() -> keras.Model:
         x = _activated(
             keras.layers.Conv2D(channels, 1, use_bias=False, name=f"pointwise_{number}")(x)
         )
-    # One weight per place and channel: where a lid is matters, so the map is not averaged.
-    x = keras.layers.DepthwiseConv2D((3, 5), use_bias=False, name="places")(x)
+    # A weight for every place and channel: where a lid is matters, so the map is not averaged.
+    x = keras.layers.DepthwiseConv2D(x.shape[1:3], use_bias=False, name="places")(x)
     x = keras.layers.Flatten(name="features")(_activated(x))
     x = keras.layers.Dropout(0.1, name="dropout")(x)
-    return keras.Model(gray, keras.layers.Dense(2, name="logits")(x), name="eyes")
+    return keras.Model(gray, keras.layers.Dense(2, name="logits")(x), name=name)
 
 
-def _activated(x: object) -> object:
-    x = keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
-    return keras.layers.ReLU(6.0)(x)
+def _activated(x: Any) -> Any:
+    return keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=MOMENTUM)(x))

@@ -1,24 +1,42 @@
-"""Training of the eye network: batches of augmented patches, every source with the same share."""
+"""Training of the networks of eyes and mouths: augmented patches, every source as often."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
+from mien.alertness.crop import EYE, MOUTH, CropShape
 
-from mien_train.eyes.augment import Augmentation, augmented
+from mien_train.eyes.augment import Augmentation, augmented, crop
 from mien_train.eyes.model import build
-from mien_train.eyes.patches import SPANS, Patches
+from mien_train.eyes.patches import EYE_SPANS, MOUTH_SPANS, Patches
+
+STATISTICS_BATCHES = 50
+Floats = npt.NDArray[np.float32]
+Crops = npt.NDArray[np.uint8]  # [n, h, w]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the face with a network of its own."""
+
+    name: str
+    shape: CropShape
+    spans: dict[str, float]  # width of a patch in eye distances, by its source
+
+
+PARTS = {"eyes": Part("eyes", EYE, EYE_SPANS), "mouth": Part("mouth", MOUTH, MOUTH_SPANS)}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained."""
+    """How a network is trained."""
 
-    steps: int = 6000
+    steps: int = 5000
     batch: int = 128  # patches a step
     rate: float = 4e-3  # peak learning rate of AdamW, one cosine
     decay: float = 1e-3  # weight decay
@@ -29,12 +47,12 @@ class Recipe:
 
 
 def train(
-    patches: Patches, recipe: Recipe, done: Callable[[float], object] = lambda loss: None
+    patches: Patches, part: Part, recipe: Recipe, done: Callable[[float], object]
 ) -> keras.Model:
     """Return a network trained on the patches; `done` is told the loss of every step."""
     keras.utils.set_random_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    network = build()
+    network = build(part.shape, part.name)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, recipe.steps, warmup_target=recipe.rate, warmup_steps=recipe.steps // 20
     )
@@ -42,72 +60,71 @@ def train(
         schedule, weight_decay=recipe.decay, use_ema=True, ema_momentum=recipe.average
     )
     network.compile(optimizer, loss=masked_loss)
-    weights = _weights(patches)
+    odds = sampling(patches, part)
     for _ in range(recipe.steps):
-        chosen = rng.choice(len(patches), recipe.batch, p=weights)
-        images, targets = _batch(patches, chosen, recipe, rng)
-        done(float(network.train_on_batch(images, targets)))
+        chosen = rng.choice(len(patches), recipe.batch, p=odds)
+        done(float(network.train_on_batch(*_batch(patches, chosen, part, recipe, rng))))
     optimizer.finalize_variable_values(network.trainable_variables)
-    _reestimate_statistics(network, patches, weights, recipe, rng)
+    # BatchNorm's statistics belong to the last weights, not to their average: measured again.
+    for _ in range(STATISTICS_BATCHES):
+        chosen = rng.choice(len(patches), recipe.batch, p=odds)
+        network(_batch(patches, chosen, part, recipe, rng)[0], training=True)
     return network
 
 
-def masked_loss(targets: object, logits: object) -> object:
-    """Cross entropy of both logits; a hidden eye is neither open nor closed.
+def masked_loss(targets: Any, logits: Any) -> Any:
+    """Cross entropy of both logits; what is hidden is in neither state.
 
-    `targets` are float32 [n, 2]: open, and seen.
+    `targets` are float32 [n, 2]: the state, and whether it is seen.
     """
     both = keras.ops.binary_crossentropy(targets, logits, from_logits=True)
-    return keras.ops.mean(both[:, 0] * targets[:, 1] + 0.5 * both[:, 1])  # type: ignore[index]
+    return keras.ops.mean(both[:, 0] * targets[:, 1] + 0.5 * both[:, 1])
 
 
-def _weights(patches: Patches) -> npt.NDArray[np.float64]:
-    """Return the probability of each patch: sources alike, and in each open as often as closed."""
-    weights = np.zeros(len(patches))
-    for source in SPANS:
+def sampling(patches: Patches, part: Part) -> npt.NDArray[np.float64]:
+    """Return the probability of each patch: every source alike, in each both states alike."""
+    odds = np.zeros(len(patches))
+    for source in part.spans:
         for state in (False, True):
-            mine = (patches.source == source) & ((patches.opened >= 0.5) == state)
-            if mine.any():
-                weights[mine] = 1 / mine.sum()
-    return weights / weights.sum()
+            mine = (patches.source == source) & ((patches.state >= 0.5) == state)
+            odds[mine] = 1 / max(1, mine.sum())
+    return odds / odds.sum()
 
 
 def _batch(
-    patches: Patches, chosen: npt.NDArray[np.int64], recipe: Recipe, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    patches: Patches,
+    chosen: npt.NDArray[np.int64],
+    part: Part,
+    recipe: Recipe,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
     views, targets = [], []
     for index in chosen:
+        span = part.spans[patches.source[index]]
         view, seen = augmented(
-            patches.images[index], SPANS[patches.source[index]], recipe.augmentation, rng
+            patches.images[index], span, part.shape, recipe.augmentation, rng
         )
         views.append(view)
-        opened = np.clip(patches.opened[index], recipe.smoothing, 1 - recipe.smoothing)
-        targets.append((opened, float(seen)))
+        state = np.clip(patches.state[index], recipe.smoothing, 1 - recipe.smoothing)
+        targets.append((state, float(seen)))
     return to_input(np.stack(views)), np.array(targets, np.float32)
 
 
-def to_input(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def crops(patches: Patches, part: Part) -> Crops:
+    """Return the crops of all patches as the device would cut them, uint8 [n, h, w]."""
+    pairs = zip(patches.images, patches.source, strict=True)
+    return np.stack([crop(image, part.spans[source], part.shape) for image, source in pairs])
+
+
+def to_input(views: Crops) -> Floats:
     """Scale bytes [n, h, w] to the network's float32 [n, h, w, 1] in [-1, 1]."""
-    return crops[..., np.newaxis].astype(np.float32) / np.float32(127.5) - np.float32(1)
+    return views[..., np.newaxis].astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def logits(network: keras.Model, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def logits(network: keras.Model, views: Crops) -> Floats:
     """Return logits float32 [n, 2] of crops uint8 [n, h, w]."""
     parts = [
-        np.asarray(network.predict_on_batch(to_input(crops[start : start + 512])), np.float32)
-        for start in range(0, len(crops), 512)
+        np.asarray(network.predict_on_batch(to_input(views[start : start + 512])), np.float32)
+        for start in range(0, len(views), 512)
     ]
     return np.concatenate(parts)
-
-
-def _reestimate_statistics(
-    network: keras.Model,
-    patches: Patches,
-    weights: npt.NDArray[np.float64],
-    recipe: Recipe,
-    rng: np.random.Generator,
-) -> None:
-    """Measure BatchNorm's means and variances again: those kept belong to no average of weights."""
-    for _ in range(100):
-        chosen = rng.choice(len(patches), recipe.batch, p=weights)
-        network(_batch(patches, chosen, recipe, rng)[0], training=True)
