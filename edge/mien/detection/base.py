@@ -1,0 +1,35 @@
+"""Detection: a face in a gray picture, and the protocol of everything that detects faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.boxes import Box, Landmarks
+
+Gray = npt.NDArray[np.uint8]  # [H, W]
+LANDMARK_NAMES = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One detected face."""
+
+    box: Box  # px of the picture: upright, forehead to chin; may reach beyond the picture
+    score: float  # 0 to 1
+    landmarks: Landmarks | None = None  # px: the five points of LANDMARK_NAMES, the person's sides
+
+
+class Detector(Protocol):
+    """Anything that detects faces. Not for use from several threads at once."""
+
+    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
+        """Return the faces of a gray picture, uint8 [H, W], the best score first.
+
+        `scale` multiplies the size, px, at which the detector looks at a picture by itself: 2
+        finds faces of half the size and takes four times the work.
+        """
+        ...
