@@ -26,7 +26,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo train convert wheel arm64 score test lint clean need-data
+.PHONY: help setup demo train convert wheel arm64 score test check lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -64,14 +64,17 @@ arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hou
 score: need-data $(TRAIN) ## score the tracker on made films beside a full Haar search: DATA= [ARGS="--seed 1 --cache out/haar.json"]
 	@$(BIN)/python -m mien_convert.face_networks.score "$(DATA)" $(ARGS)
 
-test: $(TRAIN) $(DEV) ## run the tests; ARGS are pytest's
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(TRAIN) $(DEV) ## run all tests, on every core; ARGS are pytest's
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+check: lint $(TRAIN) ## lint and the quick tests, for work in between; ARGS are pytest's
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 lint: $(DEV) ## check style, types and which package may import which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 clean: ## remove all that was made, except runs/ (training costs hours)
 	@rm -rf $(VENV) out build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

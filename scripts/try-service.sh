@@ -27,7 +27,7 @@ mkdir "$work/out" "$work/layers"
 
 cat >"$work/mien" <<END
 #!/bin/sh
-export PYTHONPATH=$site:$source PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$site:$source/edge PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 -c "from mien.__main__ import main; main()" "\$@"
 END
 cat >"$work/try.service" <<END

@@ -22,6 +22,15 @@ def fer2013() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shadowing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory whose modules fail when a child process imports them."""
+    folder = tmp_path_factory.mktemp("shadowing")
+    for name in ("train", "convert", "edge", "mien", "mien_train", "mien_convert", "numpy", "cv2"):
+        (folder / f"{name}.py").write_text("raise SystemExit(__file__ + ' was imported')\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def metadata() -> Metadata:
     """What the small model says of itself; `dataclasses.replace` makes another."""
     return BANDS

@@ -94,8 +94,8 @@ def test_the_base_install_is_the_devices_and_nothing_more() -> None:
 
 def test_the_device_loads_nothing_that_only_training_needs() -> None:
     code = (
-        "import importlib, pkgutil, sys, edge\n"
-        "for module in pkgutil.walk_packages(mien.__path__, 'edge.'):\n"
+        "import importlib, pkgutil, sys, mien\n"
+        "for module in pkgutil.walk_packages(mien.__path__, 'mien.'):\n"
         "    importlib.import_module(module.name)\n"
         "print(*sys.modules)"
     )
@@ -103,7 +103,7 @@ def test_the_device_loads_nothing_that_only_training_needs() -> None:
     assert run.returncode == 0, run.stderr
     loaded = {name.split(".")[0] for name in run.stdout.split()}
     assert "cv2" in loaded
-    assert not loaded & {"tensorflow", "keras", "matplotlib", "sklearn", "scipy", "PIL", "train"}
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "sklearn", "scipy", "PIL", "mien_train"}
 
 
 def test_the_constraints_pin_all_that_is_installed_and_hold_no_address() -> None:
@@ -231,18 +231,24 @@ def test_the_wheel_holds_model_and_demo_and_runs_where_it_is_unpacked(tmp_path: 
         names = set(archive.namelist())
         archive.extractall(place)
     assert {
-        "edge/mien/models/mien.tflite",
-        "edge/mien/models/mien.md",
-        "edge/mien/demo/clip.mp4",
-        "edge/mien/demo/portraits/both.jpg",
-        "edge/mien/demo/PROVENANCE.md",
-        "edge/mien/web/page/page.html",
-        "edge/mien/web/page/page.js",
-        "edge/mien/cli.py",
-        "train/mien_train/cli.py",
-        "convert/mien_convert/cli.py",
+        "mien/py.typed",
+        "mien/models/mien.tflite",
+        "mien/models/mien.md",
+        "mien/demo/clip.mp4",
+        "mien/demo/portraits/both.jpg",
+        "mien/demo/PROVENANCE.md",
+        "mien/web/page/page.html",
+        "mien/web/page/page.js",
+        "mien/cli.py",
+        "mien_train/cli.py",
+        "mien_convert/cli.py",
     } <= names
-    assert not [name for name in names if name.startswith(("tests/", "scripts/", "docs/"))]
+    tops = {name.partition("/")[0] for name in names}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {
+        "mien",
+        "mien_train",
+        "mien_convert",
+    }
     shown = subprocess.run(
         [sys.executable, "-c", "import mien.cli; print(mien.__file__); mien.cli.main()", "info"],
         capture_output=True,

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import typer
 from mien.errors import UserError as EdgeError
+from mien.errors import UserError as TrainError
 from mien.tflite.model_file import pack
 from mien_train.data.duplicates import has_twin
 from mien_train.data.fer2013 import load
-from mien_train.errors import UserError as TrainError
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mien_convert import calibration as calibrating

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
-from mien.classification.preprocess import face_input
+from mien.classification.preprocess import preprocess_face
 from mien.errors import UserError
 from mien.evaluation.metrics import score
 from mien.tflite.model_file import Metadata, load_model, pack
@@ -75,7 +75,7 @@ def validation_faces(data: Dataset, limit: int | None, seed: int) -> Dataset:
 
 def network_faces(images: npt.NDArray[np.uint8], metadata: Metadata) -> Faces:
     """Return what the network reads of cut-out faces [n, h, w]: the device's crop, bit for bit."""
-    return np.stack([face_input(image, None, metadata) for image in images])
+    return np.stack([preprocess_face(image, None, metadata) for image in images])
 
 
 def check_input_range(int8: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+from mien.child import module_command
 from mien.errors import UserError
 
 from mien_convert.layer_errors import LayerError
@@ -114,7 +115,7 @@ def converter(model: Path) -> Iterator[Converter]:
         (Path(folder) / "log.txt").open("w+") as log,
     ):
         process = subprocess.Popen(
-            [sys.executable, "-m", "mien_convert.export_worker", str(model), folder],
+            module_command("mien_convert.export_worker", str(model), folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

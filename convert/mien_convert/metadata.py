@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from mien.atomic import sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
@@ -20,7 +21,6 @@ from mien.tflite.model_file import FORMAT, Crop, Metadata
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at
-from mien_train.files import sha256
 
 from mien_convert.evaluate import Reading
 from mien_convert.export import Converted

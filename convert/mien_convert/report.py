@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mien.console import table
+
 from mien_convert.accuracy_gate import SIGNIFICANCE, Loss
 from mien_convert.layer_errors import LayerError
 
@@ -47,7 +49,7 @@ def comparison(columns: list[Column], losses: list[Loss], labels: tuple[str, ...
     rows.append(["mean KL, nats", *(f"{column.mean_kl:.4f}" for column in columns), ""])
     rows.append(["size, kB", *(f"{column.size / 1000:.0f}" for column in columns), ""])
     rows.append(["ms per face", *(f"{column.milliseconds:.2f}" for column in columns), ""])
-    return _aligned(rows)
+    return table(rows, right=range(1, len(rows[0])))
 
 
 def layer_table(layers: list[LayerError], most: int = 12) -> str:
@@ -63,19 +65,7 @@ def layer_table(layers: list[LayerError], most: int = 12) -> str:
         for layer in layers[:most]
     ]
     return (
-        _aligned(rows)
+        table(rows, right=range(1, len(rows[0])))
         + "\nnoise: RMS error of the layer's output over its RMS; largest shift: the mean error of "
         "its worst channel over the same"
-    )
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    """Lay out rows of one length: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
     )

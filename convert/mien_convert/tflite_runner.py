@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mien.errors import UserError
+from mien.tflite.interpreter import interpreter_class
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
@@ -32,18 +32,9 @@ def to_input(faces: Faces) -> npt.NDArray[np.float32]:
 
 def interpreter(flatbuffer: bytes, **options: Any) -> Any:
     """Return the device's interpreter on one thread, its tensors allocated."""
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        try:
-            from tflite_runtime.interpreter import Interpreter
-        except ImportError:
-            raise UserError(
-                "no TFLite interpreter is installed; run `pip install ai-edge-litert`."
-            ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that keeping all tensors takes memory is known
-        runner = Interpreter(model_content=flatbuffer, num_threads=1, **options)
+        runner = interpreter_class()(model_content=flatbuffer, num_threads=1, **options)
     runner.allocate_tensors()
     return runner
 

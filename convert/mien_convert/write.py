@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from mien.atomic import temp_path
 from mien.errors import UserError
 from mien.tflite.model_file import Metadata, load_model
 
@@ -22,7 +23,7 @@ def check_writable(out: Path) -> None:
         raise UserError(f"{out} is a folder; name a file in it with --out.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        beside = _beside(out)
+        beside = temp_path(out)
         beside.write_bytes(b"")
         beside.unlink()
     except OSError as error:
@@ -36,7 +37,7 @@ def write(out: Path, packed: bytes, card: Callable[[Metadata], str]) -> None:
 
     `card` makes the card's text from the metadata as the device loads them.
     """
-    model, text = _beside(out), _beside(card_path(out))
+    model, text = temp_path(out), temp_path(card_path(out))
     try:
         model.write_bytes(packed)
         text.write_text(card(load_model(model).metadata), "utf-8")
@@ -49,7 +50,3 @@ def write(out: Path, packed: bytes, card: Callable[[Metadata], str]) -> None:
     finally:
         model.unlink(missing_ok=True)
         text.unlink(missing_ok=True)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".part")

@@ -62,3 +62,7 @@ def _without(error: Exception) -> None:
 
 def _group() -> None:
     """Keep `doctor` a sub-command, though it is the only one."""
+
+
+if __name__ == "__main__":
+    main()

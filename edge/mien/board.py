@@ -11,17 +11,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path("/")
-VCGENCMD_S = 3.0  # s after which a vcgencmd that hangs is left alone
+SYSTEM_ROOT = Path("/")
+VCGENCMD_TIMEOUT_S = 3.0  # s after which a vcgencmd that hangs is left alone
 # The Raspberry Pi documentation of `vcgencmd get_throttled`; the same bits, 16 higher, say that it
 # happened at some time since the start.
-BITS = {
+THROTTLE_BITS = {
     0: "under-voltage",
     1: "clock capped",
     2: "throttled",
     3: "soft temperature limit",
 }
-SINCE_START = 16
+SINCE_START_SHIFT = 16
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ class Throttling:
     @classmethod
     def of(cls, raw: int) -> Throttling:
         """Spell the bits out."""
-        now = tuple(word for bit, word in BITS.items() if raw >> bit & 1)
-        before = tuple(word for bit, word in BITS.items() if raw >> bit + SINCE_START & 1)
+        now = tuple(word for bit, word in THROTTLE_BITS.items() if raw >> bit & 1)
+        before = tuple(
+            word for bit, word in THROTTLE_BITS.items() if raw >> bit + SINCE_START_SHIFT & 1
+        )
         return cls(raw, now, before)
 
 
@@ -48,63 +50,63 @@ class Memory:
     available: int  # without swapping
 
 
-def model(root: Path = ROOT) -> str | None:
+def board_name(root: Path = SYSTEM_ROOT) -> str | None:
     """Return the board's name, as "Raspberry Pi 5 Model B Rev 1.0"; None where it has none."""
-    return _text(root / "proc/device-tree/model") or None
+    return _read_text(root / "proc/device-tree/model") or None
 
 
-def is_pi(root: Path = ROOT) -> bool:
+def is_pi(root: Path = SYSTEM_ROOT) -> bool:
     """Whether this is a Raspberry Pi."""
-    return "Raspberry Pi" in (model(root) or "")
+    return "Raspberry Pi" in (board_name(root) or "")
 
 
-def temperature(root: Path = ROOT) -> float | None:
+def cpu_temperature(root: Path = SYSTEM_ROOT) -> float | None:
     """Return the processor's temperature in degrees Celsius."""
     zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
     # Of several the one that names the processor; a Pi has "cpu-thermal", others "x86_pkg_temp".
-    zones.sort(key=lambda zone: not re.search("cpu|pkg", _text(zone / "type")))
+    zones.sort(key=lambda zone: not re.search("cpu|pkg", _read_text(zone / "type")))
     for zone in zones:
-        value = _integer(zone / "temp")
+        value = _read_integer(zone / "temp")
         if value is not None:
             return value / 1e3
     return None
 
 
-def clock(root: Path = ROOT) -> float | None:
+def cpu_clock(root: Path = SYSTEM_ROOT) -> float | None:
     """Return the processor's present clock in MHz.
 
     A Pi's kernel goes on reporting the clock that it asked for while the firmware throttles
     (raspberrypi/linux#2986), so the firmware is asked first.
     """
-    said = re.search(r"=(\d+)", _vcgencmd("measure_clock", "arm")) if is_pi(root) else None
-    if said:
-        return int(said[1]) / 1e6
-    value = _integer(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    output = re.search(r"=(\d+)", _vcgencmd("measure_clock", "arm")) if is_pi(root) else None
+    if output:
+        return int(output[1]) / 1e6
+    value = _read_integer(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     return None if value is None else value / 1e3
 
 
-def clock_limit(root: Path = ROOT) -> float | None:
+def cpu_clock_limit(root: Path = SYSTEM_ROOT) -> float | None:
     """Return the processor's highest clock in MHz."""
-    value = _integer(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
+    value = _read_integer(root / "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
     return None if value is None else value / 1e3
 
 
-def throttled(root: Path = ROOT) -> Throttling | None:
+def throttling(root: Path = SYSTEM_ROOT) -> Throttling | None:
     """Return what holds a Pi back, from sysfs or else from vcgencmd; None elsewhere."""
     if not is_pi(root):
         return None
     for file in (root / "sys/devices/platform").glob("soc*/*firmware/get_throttled"):
-        value = _text(file)
+        value = _read_text(file)
         if re.fullmatch("(0x)?[0-9a-fA-F]+", value):
             return Throttling.of(int(value, 16))
-    said = re.search("throttled=(0x[0-9a-fA-F]+)", _vcgencmd("get_throttled"))
-    return Throttling.of(int(said[1], 16)) if said else None
+    output = re.search("throttled=(0x[0-9a-fA-F]+)", _vcgencmd("get_throttled"))
+    return Throttling.of(int(output[1], 16)) if output else None
 
 
-def memory(root: Path = ROOT) -> Memory | None:
+def memory(root: Path = SYSTEM_ROOT) -> Memory | None:
     """Return how much memory there is, and is free for use."""
     found = re.findall(
-        r"^(MemTotal|MemAvailable):\s+(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE
+        r"^(MemTotal|MemAvailable):\s+(\d+) kB", _read_text(root / "proc/meminfo"), re.MULTILINE
     )
     sizes = {name: int(kib) * 1024 for name, kib in found}
     if len(sizes) < 2:
@@ -116,20 +118,20 @@ def _vcgencmd(*words: str) -> str:
     """Return what the Pi's firmware tool prints, nothing where it is missing or refuses."""
     try:
         done = subprocess.run(
-            ["vcgencmd", *words], capture_output=True, text=True, timeout=VCGENCMD_S
+            ["vcgencmd", *words], capture_output=True, text=True, timeout=VCGENCMD_TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8", "replace").strip("\0\n ")
     except OSError:
         return ""
 
 
-def _integer(path: Path) -> int | None:
-    text = _text(path)
+def _read_integer(path: Path) -> int | None:
+    text = _read_text(path)
     return int(text) if re.fullmatch("-?[0-9]+", text) else None

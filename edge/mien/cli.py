@@ -16,8 +16,7 @@ from mien.commands.run import run
 from mien.commands.service import app as service
 from mien.config import configured
 from mien.errors import UserError
-from mien.silence import hush
-from mien.systemd.journal import tell
+from mien.log import silence_native_logs, warn_user
 
 app = typer.Typer(
     name="mien",
@@ -39,9 +38,9 @@ app.add_typer(service, name="service")
 
 def main() -> None:
     """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
-    hush()
+    silence_native_logs()
     try:
         app()
     except UserError as error:
-        tell(str(error), "error")
+        warn_user(str(error), "error")
         sys.exit(2)

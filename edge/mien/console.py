@@ -1,4 +1,4 @@
-"""How far a command is, on stderr where that is a terminal, once it has taken a while."""
+"""Text for a terminal: tables, durations and a progress line."""
 
 from __future__ import annotations
 
@@ -7,23 +7,45 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from mien.outputs.status_line import clock
-
 Item = TypeVar("Item")
-PATIENCE_S = 1.0  # s before anything is shown
-EVERY_S = 0.2  # s between two lines
+PROGRESS_DELAY_S = 1.0  # s before a progress line appears
+REDRAW_INTERVAL_S = 0.2  # s between two drawings of it
+
+
+def table(rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> str:
+    """Return rows of cells as aligned lines; the columns in `right` are aligned to the right."""
+    cells = [list(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    ends = set(right)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index in ends else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def format_duration(seconds: float) -> str:
+    """Return seconds as 1:05 or 2:01:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def progress(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Yield the items, and show how many of `total` are done and how long the rest will take."""
+    """Yield the items, and show on a terminal how many of `total` are done and the time left.
+
+    The line is on stderr; nothing is shown where that is no terminal.
+    """
     shown = sys.stderr is not None and sys.stderr.isatty()
     start = last = time.monotonic()
     drawn = False
     try:
         for done, item in enumerate(items):
             now = time.monotonic()
-            if shown and done and now - start > PATIENCE_S and now - last > EVERY_S:
-                left = clock((total - done) * (now - start) / done)
+            if shown and done and now - start > PROGRESS_DELAY_S and now - last > REDRAW_INTERVAL_S:
+                left = format_duration((total - done) * (now - start) / done)
                 line = f"{100 * done // total:3d} %  {done} of {total} {what}  {left} left"
                 print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
                 last, drawn = now, True

@@ -23,7 +23,7 @@ class Picture:
     gray: npt.NDArray[np.uint8]  # [H, W]
 
 
-def read_picture(path: str | Path) -> Picture:
+def load_image(path: str | Path) -> Picture:
     """Read a picture file; raises UserError where it is missing, empty or no picture."""
     path = Path(path)
     if path.is_dir():
@@ -34,10 +34,10 @@ def read_picture(path: str | Path) -> Picture:
         raise UserError(f"There is no picture {path}; check its name.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-    return decode_picture(data, str(path))
+    return decode_image(data, str(path))
 
 
-def decode_picture(data: bytes, name: str) -> Picture:
+def decode_image(data: bytes, name: str) -> Picture:
     """Decode a picture file's bytes; `name` is what a sentence about it calls it.
 
     Gray stays as it is stored, colour becomes gray by OpenCV's weights (ITU-R BT.601), 16 bits are

@@ -11,14 +11,14 @@ from typing import Any
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-class Stopped(BaseException):
+class ShutdownRequested(BaseException):
     """A signal came while nothing was being written."""
 
 
-class Stop:
+class ShutdownSignal:
     """Whether the run was asked to end.
 
-    A signal only sets `requested`, except inside `waiting()`, where it raises Stopped at once: a
+    A signal only sets `requested`, except inside `waiting()`, where it raises ShutdownRequested at once: a
     camera that gives no frame must not hold the end up. The second signal acts as it would
     without this class.
     """
@@ -47,17 +47,17 @@ class Stop:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let a signal raise Stopped inside; raises it at once where one came before."""
+        """Let a signal raise ShutdownRequested inside; raises it at once where one came before."""
         self._waiting = True
         try:
             if self.requested:
-                raise Stopped
+                raise ShutdownRequested
             yield
         except RuntimeError as error:
             # Raised inside threading's own code it finds a lock half released, whose `with` then
             # complains ("cannot release un-acquired lock"). The run ends either way.
-            if isinstance(error.__context__, Stopped):
-                raise Stopped from None
+            if isinstance(error.__context__, ShutdownRequested):
+                raise ShutdownRequested from None
             raise
         finally:
             self._waiting = False
@@ -67,7 +67,7 @@ class Stop:
         self._restore()
         if self._waiting:
             self._waiting = False
-            raise Stopped
+            raise ShutdownRequested
 
     def _restore(self) -> None:
         for number, before in self._previous.items():

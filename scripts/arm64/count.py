@@ -23,7 +23,7 @@ from mien.bench.inference import interpreter
 from mien.bench.scenes import Scene
 from mien.bench.stages import stages
 from mien.classification.classifier import Classifier
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import load_model
 
 ASK = 2047  # the `which` of getpriority() that scripts/arm64/count_plugin.c answers
@@ -108,7 +108,7 @@ def main() -> None:
             print(f"  {stage.name:<14} {found[stage.name]:>9.3f}  {stage.what}", flush=True)
         document["stages_minstr"] = found
     if arguments.frames:
-        engine = Engine(model)
+        engine = VideoPipeline(model)
         scene = Scene(arguments.faces, width, height)
         counts, faces = [], 0
         for index in range(arguments.frames):

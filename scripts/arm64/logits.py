@@ -23,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
-from mien.classification.preprocess import face_input
+from mien.classification.preprocess import preprocess_face
 from mien.detection.haar import HaarDetector
-from mien.image import read_picture
+from mien.image import load_image
 from mien.tflite.model_file import MODELS, load_model
 
 EVERY = 4  # frames of the clip between two that are taken
@@ -42,7 +42,7 @@ def natural() -> Faces:
     detector = HaarDetector()
     metadata = load_model("mien").metadata
     demo = MODELS.parent / "demo"
-    pictures = [read_picture(path).gray for path in sorted((demo / "portraits").glob("*.jpg"))]
+    pictures = [load_image(path).gray for path in sorted((demo / "portraits").glob("*.jpg"))]
     clip = cv2.VideoCapture(str(demo / "clip.mp4"))
     index = 0
     while clip.grab():
@@ -50,7 +50,7 @@ def natural() -> Faces:
             pictures.append(cv2.cvtColor(clip.retrieve()[1], cv2.COLOR_BGR2GRAY))
         index += 1
     return np.stack(
-        [face_input(gray, box, metadata) for gray in pictures for box in detector.detect(gray)]
+        [preprocess_face(gray, box, metadata) for gray in pictures for box in detector.detect(gray)]
     )
 
 
@@ -78,12 +78,12 @@ def make_faces(out: Path) -> None:
 def read(faces: Path, out: Path) -> None:
     """Write every shipped model's logits of the set, and of the faces that are cut out here."""
     given, here = np.load(faces), natural()
-    logits, delegated = {}, []
+    logits, uses_delegate = {}, []
     for path in sorted(MODELS.glob("*.tflite")):
         classifier = Classifier(load_model(str(path)))
         logits[path.stem] = classifier.logits(given["faces"])
         logits[path.stem + OWN] = classifier.logits(here)
-        delegated.append(classifier.xnnpack)
+        uses_delegate.append(classifier.xnnpack)
     alike = {face.tobytes() for face in given["natural"]} & {face.tobytes() for face in here}
     about = {
         "machine": platform.machine(),
@@ -91,7 +91,7 @@ def read(faces: Path, out: Path) -> None:
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "interpreter": _interpreter(),
-        "xnnpack": all(bool(state) for state in delegated),
+        "xnnpack": all(bool(state) for state in uses_delegate),
         "faces": len(given["faces"]),
         "natural": len(given["natural"]),
         "found": len(here),

@@ -35,15 +35,24 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def line(small_model: Path, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Line:
-    """The whole line, once, with a good calibration; the tests look at what it left."""
+def line(
+    small_model: Path,
+    small_data: Path,
+    shadowing_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Line:
+    """The whole line, once, with a good calibration; the tests look at what it left.
+
+    It runs in a folder whose modules have the names of packages: no child may import them.
+    """
     out = tmp_path_factory.mktemp("out") / "stripes.tflite"
-    command = [sys.executable, "-c", "from mien_convert.cli import main; main()"]
+    command = [str(Path(sys.executable).with_name("mien-convert"))]
     done = subprocess.run(
         [*command, str(small_model), str(small_data), "--out", str(out)],
         capture_output=True,
         text=True,
         check=False,
+        cwd=shadowing_folder,
         env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"},
     )
     return Line(out, done.returncode, done.stdout, done.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 import mien.classification.classifier
 import numpy as np
 import pytest
-from mien.classification.preprocess import face_input
+from mien.classification.preprocess import preprocess_face
 from mien.evaluation.dataset import read_faces
 from mien.tflite.model_file import load_model
 from mien_convert.evaluate import device_logits, network_faces
@@ -144,7 +144,7 @@ def test_the_real_faces_are_the_same_bytes_to_workstation_and_device(
     validation = data.select(data.splits == "validation")
     checked = network_faces(validation.images, metadata)
     on_device = {
-        name.split("/")[-1]: face_input(gray, None, metadata)
+        name.split("/")[-1]: preprocess_face(gray, None, metadata)
         for name, _, gray in read_faces(fer2013, LABELS, "PublicTest")
     }
     assert len(on_device) == len(checked) > 3000

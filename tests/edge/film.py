@@ -8,7 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 from mien.bench.scenes import PEOPLE, PORTRAITS
-from mien.image import read_picture
+from mien.image import load_image
 from mien.pyramid import Gray
 from mien.tracking.track import Track
 from mien.tracking.tracker import Tracker
@@ -25,7 +25,7 @@ def person(number: int) -> Person:
     """Hopper (0) or Collins (1)."""
     name, (left, top, side) = PEOPLE[number]
     more = round((AROUND - 1) / 2 * side)
-    gray = np.pad(read_picture(PORTRAITS / name).gray, more, mode="edge")
+    gray = np.pad(load_image(PORTRAITS / name).gray, more, mode="edge")
     cut = gray[top : top + side + 2 * more, left : left + side + 2 * more]
     small = cv2.resize(cut, (120, 120), interpolation=cv2.INTER_AREA)
     return Person(np.asarray(small, np.uint8), (0.5, 0.5, 1 / AROUND))

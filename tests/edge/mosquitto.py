@@ -171,7 +171,7 @@ class Relay:
 @contextlib.contextmanager
 def device(port: int, topic: str = TOPIC, **options: Any) -> Iterator[MqttOutput]:
     said: list[str] = options.pop("said", [])
-    options = {"settled": 0.0, "longest": 1, "hot": lambda: 48.25, **options}
+    options = {"debounce_s": 0.0, "max_reconnect_s": 1, "temperature": lambda: 48.25, **options}
     output = MqttOutput(
         parse_broker(f"mqtt://127.0.0.1:{port}/{topic}"), None, LABELS, say=said.append, **options
     )

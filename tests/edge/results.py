@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from mien.classification.prediction import Reading
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.classification.prediction import Prediction
+from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Frame
 
 LABELS = ("happy", "sad")
 
 
-def reading(happy: float, threshold: float = 0.6) -> Reading:
+def reading(happy: float, threshold: float = 0.6) -> Prediction:
     emotion = "happy" if happy >= 0.5 else "sad"
     confidence = max(happy, 1 - happy)
     named = emotion if confidence >= threshold else "uncertain"
     # What numpy gives, not what JSON likes.
-    return Reading(named, float(np.float64(confidence)), {"happy": happy, "sad": 1 - happy})
+    return Prediction(named, float(np.float64(confidence)), {"happy": happy, "sad": 1 - happy})
 
 
 def result(index: int, time: float, *happy: float) -> FrameResult:

@@ -33,17 +33,17 @@ def vcgencmd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_pi_is_known_by_its_name(tmp_path: Path) -> None:
     root = put(tmp_path, PI)
-    assert board.model(root) == "Raspberry Pi 5 Model B Rev 1.0"
+    assert board.board_name(root) == "Raspberry Pi 5 Model B Rev 1.0"
     assert board.is_pi(root)
     assert not board.is_pi(put(tmp_path / "other", {"proc/device-tree/model": "Rock 5\0"}))
 
 
 def test_what_a_machine_does_not_say_is_none(tmp_path: Path) -> None:
-    said = (
-        *(board.model(tmp_path), board.temperature(tmp_path), board.clock(tmp_path)),
-        *(board.clock_limit(tmp_path), board.throttled(tmp_path), board.memory(tmp_path)),
+    output = (
+        *(board.board_name(tmp_path), board.cpu_temperature(tmp_path), board.cpu_clock(tmp_path)),
+        *(board.cpu_clock_limit(tmp_path), board.throttling(tmp_path), board.memory(tmp_path)),
     )
-    assert said == (None,) * 6
+    assert output == (None,) * 6
 
 
 def test_the_temperature_is_the_processors(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_the_temperature_is_the_processors(tmp_path: Path) -> None:
         "sys/class/thermal/thermal_zone1/type": "cpu-thermal\n",
         "sys/class/thermal/thermal_zone1/temp": "61234\n",
     }
-    assert board.temperature(put(tmp_path, zones)) == 61.234
+    assert board.cpu_temperature(put(tmp_path, zones)) == 61.234
     (tmp_path / "sys/class/thermal/thermal_zone1/temp").write_text("not ready\n")
-    assert board.temperature(tmp_path) == 27.8
+    assert board.cpu_temperature(tmp_path) == 27.8
 
 
 def test_bits_are_spelled_out() -> None:
@@ -70,28 +70,28 @@ def test_bits_are_spelled_out() -> None:
 def test_throttling_comes_from_sysfs(tmp_path: Path, vcgencmd: Path) -> None:
     (vcgencmd / "get_throttled").write_text("throttled=0x50000\n")
     root = put(tmp_path, {**PI, "sys/devices/platform/soc/soc:firmware/get_throttled": "1\n"})
-    assert board.throttled(root) == board.Throttling(1, ("under-voltage",), ())
+    assert board.throttling(root) == board.Throttling(1, ("under-voltage",), ())
 
 
 def test_throttling_comes_from_vcgencmd_else(tmp_path: Path, vcgencmd: Path) -> None:
     root = put(tmp_path, PI)
-    assert board.throttled(root) is None  # it exists and fails
+    assert board.throttling(root) is None  # it exists and fails
     (vcgencmd / "get_throttled").write_text("throttled=0x50000\n")
-    found = board.throttled(root)
+    found = board.throttling(root)
     assert found is not None
     assert found.before == ("under-voltage", "throttled")
     (vcgencmd / "get_throttled").write_text("VCHI initialization failed\n")
-    assert board.throttled(root) is None
+    assert board.throttling(root) is None
 
 
 def test_the_clock_is_the_firmwares_on_a_pi(tmp_path: Path, vcgencmd: Path) -> None:
     cpu = "sys/devices/system/cpu/cpu0/cpufreq"
     files = {f"{cpu}/scaling_cur_freq": "2400000\n", f"{cpu}/cpuinfo_max_freq": "2400000\n"}
     root = put(tmp_path, {**PI, **files})
-    assert board.clock(root) == 2400
+    assert board.cpu_clock(root) == 2400
     (vcgencmd / "measure_clock").write_text("frequency(0)=1500019456\n")
-    assert board.clock(root) == pytest.approx(1500.02, abs=0.01)  # throttled, sysfs does not know
-    assert board.clock_limit(root) == 2400
+    assert board.cpu_clock(root) == pytest.approx(1500.02, abs=0.01)  # sysfs does not know it
+    assert board.cpu_clock_limit(root) == 2400
 
 
 def test_memory_is_what_is_available(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made import encode, with_orientation
 from mien.errors import UserError
-from mien.image import decode_picture, read_picture
+from mien.image import decode_image, load_image
 
 # Large even patches, which survive JPEG: one corner is marked so that every turn shows.
 COLOUR = np.full((40, 64, 3), (200, 60, 30), np.uint8)
@@ -32,23 +32,23 @@ def png(pixels: bytes, width: int, height: int, depth: int, kind: int, extra: by
 
 
 def test_colour_is_read_and_weighted_to_gray() -> None:
-    picture = decode_picture(encode(".png", COLOUR), "x")
+    picture = decode_image(encode(".png", COLOUR), "x")
     assert np.array_equal(picture.bgr, COLOUR)
     assert np.array_equal(picture.gray, GRAY)
 
 
 def test_gray_stays_as_it_is_stored() -> None:
-    picture = decode_picture(encode(".png", GRAY), "x")
+    picture = decode_image(encode(".png", GRAY), "x")
     assert np.array_equal(picture.gray, GRAY)
     assert np.array_equal(picture.bgr, np.dstack([GRAY] * 3))
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
     values = np.array([[0, 128, 129, 257, 40000, 65535]], np.uint16)
-    picture = decode_picture(encode(".png", values), "x")
+    picture = decode_image(encode(".png", values), "x")
     assert picture.gray.tolist() == [[0, 0, 1, 1, 156, 255]]
     assert picture.gray.dtype == np.uint8
-    colour = decode_picture(encode(".png", COLOUR.astype(np.uint16) * 257), "x")
+    colour = decode_image(encode(".png", COLOUR.astype(np.uint16) * 257), "x")
     assert np.array_equal(colour.bgr, COLOUR)
 
 
@@ -58,12 +58,12 @@ def test_transparency_is_laid_over_neutral_gray(factor: int) -> None:
     pixels[0, :, :3] = 0, 0, 255  # red
     pixels[0, :, 3] = 0, 128, 255
     kind = np.uint16 if factor > 1 else np.uint8
-    picture = decode_picture(encode(".png", pixels.astype(kind) * kind(factor)), "x")
+    picture = decode_image(encode(".png", pixels.astype(kind) * kind(factor)), "x")
     assert picture.bgr[0].tolist() == [[128, 128, 128], [64, 64, 192], [0, 0, 255]]
 
 
 def test_gray_with_transparency() -> None:
-    picture = decode_picture(png(bytes([9, 0, 9, 255]), 2, 1, 8, 4), "x")
+    picture = decode_image(png(bytes([9, 0, 9, 255]), 2, 1, 8, 4), "x")
     assert picture.gray.tolist() == [[128, 9]]
 
 
@@ -71,9 +71,9 @@ def test_palette_and_one_bit() -> None:
     colours = bytes([255, 0, 0, 0, 0, 255])  # red, blue
     chunk = struct.pack(">I", 6) + b"PLTE" + colours
     chunk += struct.pack(">I", zlib.crc32(b"PLTE" + colours))
-    picture = decode_picture(png(bytes([0, 1]), 2, 1, 8, 3, chunk), "x")
+    picture = decode_image(png(bytes([0, 1]), 2, 1, 8, 3, chunk), "x")
     assert picture.bgr.tolist() == [[[0, 0, 255], [255, 0, 0]]]
-    assert decode_picture(png(b"\x40", 2, 1, 1, 0), "x").gray.tolist() == [[0, 255]]
+    assert decode_image(png(b"\x40", 2, 1, 1, 0), "x").gray.tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -89,11 +89,11 @@ def test_exif_orientation_is_obeyed_in_colour_and_gray(orientation: int) -> None
         7: lambda p: np.swapaxes(p[::-1, ::-1], 0, 1),
         8: lambda p: np.rot90(p),
     }[orientation]
-    picture = decode_picture(with_orientation(encode(".jpg", COLOUR), orientation), "x")
+    picture = decode_image(with_orientation(encode(".jpg", COLOUR), orientation), "x")
     assert picture.bgr.shape == upright(COLOUR).shape
     assert np.abs(picture.bgr.astype(int) - upright(COLOUR)).mean() < 8
     assert picture.gray.shape == picture.bgr.shape[:2]
-    gray = decode_picture(with_orientation(encode(".jpg", GRAY), orientation), "x").gray
+    gray = decode_image(with_orientation(encode(".jpg", GRAY), orientation), "x").gray
     assert np.abs(gray.astype(int) - upright(GRAY)).mean() < 8
 
 
@@ -108,14 +108,14 @@ NO_PICTURES = {
 @pytest.mark.parametrize("name", NO_PICTURES)
 def test_what_is_no_picture_gets_a_sentence(name: str) -> None:
     with pytest.raises(UserError, match=rf"^{name} .*; (give|save).*\.$"):
-        decode_picture(NO_PICTURES[name], name)
+        decode_image(NO_PICTURES[name], name)
 
 
 def test_a_jpeg_cut_short_is_refused_or_read_as_far_as_it_goes() -> None:
     """OpenCV 4.14 refuses it, 4.10 fills the rest with gray; no version may crash."""
     noise = np.random.default_rng(0).integers(0, 256, (99, 99), np.uint8)
     try:
-        picture = decode_picture(encode(".jpg", noise)[:999], "half.jpg")
+        picture = decode_image(encode(".jpg", noise)[:999], "half.jpg")
     except UserError as error:
         assert str(error).startswith("half.jpg is no picture")  # noqa: PT017
     else:
@@ -124,9 +124,9 @@ def test_a_jpeg_cut_short_is_refused_or_read_as_far_as_it_goes() -> None:
 
 def test_files_that_are_not_there_or_empty(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no picture .*none\.jpg"):
-        read_picture(tmp_path / "none.jpg")
+        load_image(tmp_path / "none.jpg")
     with pytest.raises(UserError, match="is a folder"):
-        read_picture(tmp_path)
+        load_image(tmp_path)
     (tmp_path / "empty.jpg").touch()
     with pytest.raises(UserError, match="is empty"):
-        read_picture(tmp_path / "empty.jpg")
+        load_image(tmp_path / "empty.jpg")

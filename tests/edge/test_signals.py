@@ -8,21 +8,21 @@ import sys
 import threading
 
 import pytest
-from mien.signals import Stop, Stopped
+from mien.signals import ShutdownRequested, ShutdownSignal
 
 
 def test_signals_are_handled_only_while_listening() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    stop = Stop()
+    stop = ShutdownSignal()
     with stop.listening():
         signal.raise_signal(signal.SIGTERM)  # between two frames: nothing is thrown
         assert stop.requested
-        with pytest.raises(Stopped), stop.waiting():
+        with pytest.raises(ShutdownRequested), stop.waiting():
             raise AssertionError("nothing may be waited for any more")
         # The next one acts as without mien: nobody has to kill -9.
         assert {number: signal.getsignal(number) for number in before} == before
-    stop = Stop()
-    with stop.listening(), pytest.raises(Stopped), stop.waiting():
+    stop = ShutdownSignal()
+    with stop.listening(), pytest.raises(ShutdownRequested), stop.waiting():
         signal.raise_signal(signal.SIGINT)
     assert {number: signal.getsignal(number) for number in before} == before
 
@@ -30,7 +30,7 @@ def test_signals_are_handled_only_while_listening() -> None:
 def test_nohup_is_respected() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        stop = Stop()
+        stop = ShutdownSignal()
         with stop.listening():
             signal.raise_signal(signal.SIGHUP)
         assert not stop.requested
@@ -41,19 +41,19 @@ def test_nohup_is_respected() -> None:
 def test_a_signal_inside_a_lock_of_threadings_own_ends_the_wait_too() -> None:
     """As where it comes while a condition lets go of its lock: the `with` then cannot."""
     lock = threading.Lock()
-    stop = Stop()
+    stop = ShutdownSignal()
 
     def interrupted() -> None:
         with stop.waiting(), lock:
             lock.release()
             signal.raise_signal(signal.SIGTERM)
 
-    with stop.listening(), pytest.raises(Stopped):
+    with stop.listening(), pytest.raises(ShutdownRequested):
         interrupted()
 
 
 def test_other_runtime_errors_are_told() -> None:
-    with pytest.raises(RuntimeError, match="something else"), Stop().waiting():
+    with pytest.raises(RuntimeError, match="something else"), ShutdownSignal().waiting():
         raise RuntimeError("something else")
 
 

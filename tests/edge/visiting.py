@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 from made import LABELS
-from mien.classification.prediction import Reading
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.classification.prediction import Prediction
+from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Frame
-from mien.sources.pause_switch import Pause
-from mien.web.binding import parse_address
+from mien.sources.pausable import PauseSwitch
+from mien.web.binding import parse_bind_address
 from mien.web.server import WebOutput
 from running import PATIENCE
 
@@ -25,7 +24,7 @@ from running import PATIENCE
 def face(emotion: str = "happy", box: tuple[int, int, int, int] = (40, 40, 60, 60), id: int = 1):
     rest = 0.1 / (len(LABELS) - 1)
     sure = {label: 0.9 if label == emotion else rest for label in LABELS}
-    return Face(box, Reading(emotion, 0.9, sure), id)
+    return Face(box, Prediction(emotion, 0.9, sure), id)
 
 
 def seen(
@@ -47,11 +46,11 @@ def _noise(size: tuple[int, int]) -> np.ndarray:
 def served(
     address: str = "127.0.0.1:0",
     token: str | None = None,
-    pause: Pause | None = None,
+    pause: PauseSwitch | None = None,
     blur: bool = False,
     terminal: bool = True,
 ) -> Iterator[WebOutput]:
-    where = parse_address(address)
+    where = parse_bind_address(address)
     output = WebOutput(where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal)
     try:
         yield output

@@ -30,15 +30,15 @@ RECIPE = replace(
 
 
 def faces(seed: int):
-    """Bars whose place tells the class, in noise."""
-    from mien_train.classifier.loop import Faces
+    """Bars whose position encodes the class, in noise."""
+    from mien_train.classifier.loop import TrainingSet
 
     rng = np.random.default_rng(seed)
     labels = np.arange(64) % 7
     images = rng.integers(0, 90, (64, 24, 24), np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[2 + 3 * label : 5 + 3 * label] += 150
-    return Faces(images, labels, np.eye(7, dtype="float32")[labels])
+    return TrainingSet(images, labels, np.eye(7, dtype="float32")[labels])
 
 
 def network():
@@ -54,23 +54,23 @@ def network():
 
 def main(run: Path, hosts: str | None, index: int | None) -> None:
     """Train and say what came out."""
-    from mien_train.backend import start_quietly
-    from mien_train.errors import UserError
+    from mien.errors import UserError
+    from mien_train.backend import start_backend
 
-    together = distribution.parse(hosts, index)
-    start_quietly(lambda: together and distribution.join(together, RECIPE.seed))
+    together = distribution.parse_hosts(hosts, index)
+    start_backend(lambda: distribution.initialize(together, RECIPE.seed) if together else None)
     import keras
     from mien_train.classifier import checkpoint
     from mien_train.classifier.loop import fit
 
     difference = None
     try:
-        distribution.require_same({"images": index, "recipe": 1})
+        distribution.require_identical({"images": index, "recipe": 1})
     except UserError as error:
         difference = str(error)
     keras.utils.set_random_seed(RECIPE.seed)
     trained = network()
-    if distribution.place()[0] == 0:
+    if distribution.process_index_and_count()[0] == 0:
         run.mkdir(parents=True)
     with distribution.run_folder(run, checkpoint.FILES) as folder:
         state = fit(folder, trained, faces(1), faces(2), RECIPE)
@@ -80,8 +80,8 @@ def main(run: Path, hosts: str | None, index: int | None) -> None:
         print(
             json.dumps(
                 {
-                    "digest": distribution.digest(trained),
-                    "place": distribution.place(),
+                    "digest": distribution.weights_digest(trained),
+                    "place": distribution.process_index_and_count(),
                     "loss": [row["loss"] for row in state["history"]],
                     "best": state["best"],
                     "resumed": [resumed["stage"], resumed["epoch"], weights.stat().st_size > 0],

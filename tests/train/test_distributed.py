@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from mien_train.distributed import parse
-from mien_train.errors import UserError
+from mien.errors import UserError
+from mien_train.distributed import parse_hosts
 
 PROGRAM = Path(__file__).with_name("one_host.py")
 
@@ -77,15 +77,15 @@ def test_what_does_not_fit_is_said_before_anything_starts(
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
     with pytest.raises(UserError, match=words):
-        parse(hosts, index)
+        parse_hosts(hosts, index)
 
 
 def test_a_batch_is_shared_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    hosts = parse("pc1:7000,pc2:7000,pc3:7000", 1)
+    hosts = parse_hosts("pc1:7000,pc2:7000,pc3:7000", 1)
     assert hosts is not None
     hosts.require_divisible(63)
     with pytest.raises(UserError, match="multiple"):
         hosts.require_divisible(64)
-    assert parse(None, None) is None
+    assert parse_hosts(None, None) is None

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 
 
-def start_quietly(first: Callable[[], None] = lambda: None) -> None:
+def start_backend(first: Callable[[], None] = lambda: None) -> None:
     """Import Keras and make the backend ready; its chatter is shown only if that fails.
 
     `first` is called before the backend computes anything.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from mien.errors import UserError
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
@@ -14,7 +15,6 @@ from mien_train.commands.report import report
 from mien_train.commands.subset import subset
 from mien_train.commands.unpack import unpack
 from mien_train.commands.votes import votes
-from mien_train.errors import UserError
 
 app = typer.Typer(
     name="mien-train",

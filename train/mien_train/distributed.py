@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-
-from mien_train.errors import UserError
+from mien.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Hosts:
             )
 
 
-def parse(hosts: str | None, index: int | None) -> Hosts | None:
-    """What --hosts and --host-index say; None where this machine trains alone.
+def parse_hosts(hosts: str | None, index: int | None) -> Hosts | None:
+    """Parse --hosts and --host-index; None where this machine trains alone.
 
     Raises UserError where they do not fit each other or the backend.
     """
@@ -66,8 +66,8 @@ def parse(hosts: str | None, index: int | None) -> Hosts | None:
     return Hosts(addresses, index)
 
 
-def join(hosts: Hosts, seed: int) -> None:
-    """Meet the others and share every batch from now on; before anything is computed.
+def initialize(hosts: Hosts, seed: int) -> None:
+    """Connect the hosts and shard every batch from now on; call before anything is computed.
 
     Waits for all of them, five minutes at most. Raises UserError where they do not come.
     """
@@ -85,8 +85,8 @@ def join(hosts: Hosts, seed: int) -> None:
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
 
 
-def place() -> tuple[int, int]:
-    """Which host this is, and of how many: (0, 1) where it trains alone."""
+def process_index_and_count() -> tuple[int, int]:
+    """This host's index and the number of hosts; (0, 1) on a single machine."""
     import keras
 
     if keras.backend.backend() != "jax" or keras.distribution.distribution() is None:
@@ -96,18 +96,18 @@ def place() -> tuple[int, int]:
     return jax.process_index(), jax.process_count()
 
 
-def share(batch: np.ndarray) -> np.ndarray:
+def local_shard(batch: np.ndarray) -> np.ndarray:
     """This host's part of a batch [n, ...]; the parts of all, in their order, are the batch."""
-    index, count = place()
+    index, count = process_index_and_count()
     return batch[index * len(batch) // count : (index + 1) * len(batch) // count]
 
 
-def require_same(what: dict[str, object]) -> None:
+def require_identical(what: dict[str, object]) -> None:
     """Raise UserError, on every host, where they do not agree about what JSON can hold.
 
     Hosts with other images or another recipe would train on, and nobody would see it.
     """
-    if place()[1] == 1:
+    if process_index_and_count()[1] == 1:
         return
     from jax.experimental import multihost_utils
 
@@ -129,30 +129,30 @@ def run_folder(run: Path, state_files: tuple[str, ...]) -> Iterator[Path]:
     The others start from what the first one has of `state_files` (patterns), so that --resume
     needs neither a shared disk nor a copy.
     """
-    index, count = place()
+    index, count = process_index_and_count()
     if count == 1:
         yield run
         return
     from jax.experimental import multihost_utils
 
-    def told(data: bytes | None) -> bytes:
-        """What the first host says, on every host."""
+    def broadcast(data: bytes | None) -> bytes:
+        """The first host's bytes, on every host."""
         size = int(multihost_utils.broadcast_one_to_all(np.array(len(data or b""), np.int64)))
         given = np.frombuffer(data, np.uint8) if index == 0 and data else np.zeros(size, np.uint8)
         return np.asarray(multihost_utils.broadcast_one_to_all(given), np.uint8).tobytes()
 
     files = sorted(f for pattern in state_files for f in run.glob(pattern)) if index == 0 else []
-    names = json.loads(told(json.dumps([file.name for file in files]).encode()))
+    names = json.loads(broadcast(json.dumps([file.name for file in files]).encode()))
     with tempfile.TemporaryDirectory(prefix="mien-train-") as other:
         folder = run if index == 0 else Path(other)
         for k, name in enumerate(names):
-            data = told(files[k].read_bytes() if index == 0 else None)
+            data = broadcast(files[k].read_bytes() if index == 0 else None)
             if index:
                 (folder / name).write_bytes(data)
         yield folder
 
 
-def digest(model) -> str:
+def weights_digest(model: Any) -> str:
     """SHA-256 (hex) of a Keras model's weights, to compare hosts by."""
     found = hashlib.sha256()
     for value in model.get_weights():
@@ -160,8 +160,8 @@ def digest(model) -> str:
     return found.hexdigest()
 
 
-def say(sentence: str) -> None:
-    """Tell on stderr, with the host's number, what only matters where there are several."""
-    index, count = place()
+def log_host(sentence: str) -> None:
+    """Print on stderr with the host's index; nothing on a single machine."""
+    index, count = process_index_and_count()
     if count > 1:
         print(f"host {index} of {count}: {sentence}", file=sys.stderr)

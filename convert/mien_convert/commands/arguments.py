@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import typer
+from mien.atomic import write_file
 from mien.errors import UserError
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import counts, majority
-from mien_train.files import write
 
 from mien_convert.evaluation.end_to_end import Truths
 
@@ -55,4 +55,4 @@ def chosen_faces(
 
 def save_json(path: Path, document: dict[str, Any]) -> None:
     """Write a document for --out; raises UserError."""
-    write(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_file(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

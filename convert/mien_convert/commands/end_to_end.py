@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from mien.classification.classifier import Classifier
-from mien.commands.table import table
+from mien.console import table
 from mien.detection.haar import HaarDetector
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from mien.classification.classifier import Classifier
-from mien.commands.table import table
+from mien.console import table
 from mien.detection.haar import HaarDetector
 from mien.tflite.model_file import load_model
 from tqdm import tqdm  # type: ignore[import-untyped]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from mien.classification.classifier import Classifier
-from mien.classification.preprocess import face_input
+from mien.classification.preprocess import preprocess_face
 from mien.detection.haar import Detector
-from mien.pipeline.still import still_logits
+from mien.pipeline.still import tta_logits
 from mien.tflite.model_file import Crop, Metadata
 
 from mien_convert.face_networks.pasted import find, offsets
@@ -67,11 +67,11 @@ def run(
             for margin, asked in by_margin.items():
                 gray = result.scene.gray
                 if still:
-                    told = still_logits(classifier, gray, box, asked)
+                    told = tta_logits(classifier, gray, box, asked)
                 else:
-                    told = classifier.logits(face_input(gray, box, asked)[np.newaxis])[0]
+                    told = classifier.logits(preprocess_face(gray, box, asked)[np.newaxis])[0]
                 found[margin][place.face] = int(told.argmax())
-    whole = np.stack([face_input(face, None, metadata) for face in faces])
+    whole = np.stack([preprocess_face(face, None, metadata) for face in faces])
     cropped = classifier.logits(whole).argmax(axis=1)
     return Answers(sides, cropped, found, away, count, false, time.process_time() - begin)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
-from mien.classification.preprocess import face_input
+from mien.classification.preprocess import preprocess_face
 from mien.evaluation.metrics import score
 from mien.tflite.model_file import Metadata
 
@@ -129,7 +129,7 @@ def measure(
     """Return family, level and, by each truth, accuracy and balanced accuracy, fractions."""
     rng = np.random.default_rng(seed)
     metadata = classifier.metadata
-    changed = [face_input(condition.change(face, rng), None, metadata) for face in faces]
+    changed = [preprocess_face(condition.change(face, rng), None, metadata) for face in faces]
     probabilities = softmax(classifier.logits(np.stack(changed)), metadata.temperature)
     out: dict[str, Any] = {"family": condition.family, "level": condition.level}
     for name, truth in truths.items():

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from mien.errors import UserError
+from mien.atomic import replacing
 
 # Okabe and Ito's colours, told apart with any colour vision.
 COLOURS = {"people": "#D55E00", "benchmark": "#0072B2"}
@@ -52,11 +52,5 @@ def draw(path: Path, document: dict[str, Any]) -> None:
         ha="left",
     )
     FigureCanvasAgg(figure)
-    beside = path.with_name(path.name + ".part")
-    try:
-        figure.savefig(beside, dpi=DPI, format="png")
-        beside.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}); choose another place with --out."
-        ) from error
+    with replacing(path, "--out") as part:
+        figure.savefig(part, dpi=DPI, format="png")

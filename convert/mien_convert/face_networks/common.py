@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import typer
-from mien_train.backend import start_quietly
-from mien_train.files import write
+from mien.atomic import write_file
+from mien_train.backend import start_backend
 
 from mien_convert.accuracy_gate import REFUSED
 from mien_convert.face_networks.people import Pictures, training_faces
@@ -24,7 +24,7 @@ def begin(data: Path, seed: int) -> tuple[Pictures, Pictures]:
     faces = training_faces(data)
     order = np.random.default_rng([seed, 5]).permutation(len(faces))
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    start_quietly()
+    start_backend()
     import keras
 
     keras.utils.set_random_seed(seed)
@@ -40,6 +40,6 @@ def deliver(out: Path, network: bytes, card: str, refusal: str | None) -> None:
     if refusal is not None:
         typer.echo(f"mien-convert: {refusal}", err=True)
         raise typer.Exit(REFUSED)
-    write(out, network, "--out")
-    write(out.with_suffix(".md"), card.encode(), "--out")
+    write_file(out, network, "--out")
+    write_file(out.with_suffix(".md"), card.encode(), "--out")
     typer.echo(f"wrote {out} and {out.with_suffix('.md')}")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import cv2
+from mien.atomic import write_file
 from mien.detection.haar import load_cascade
 from mien.errors import UserError
 
@@ -47,15 +48,8 @@ class FullHaar:
         """Write the file, if there is to be one and something is new."""
         if self._file is None or not self._unsaved:
             return
-        beside = self._file.with_name(self._file.name + ".part")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps({"search": self._key, "boxes": self._boxes}))
-            beside.replace(self._file)
-        except OSError as error:
-            raise UserError(
-                f"{self._file} cannot be written ({error.strerror}); choose another with --cache."
-            ) from error
+        content = json.dumps({"search": self._key, "boxes": self._boxes})
+        write_file(self._file, content.encode(), "--cache")
         self._unsaved = 0
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.detection.ssd import Scan, distinct
 from mien.detection.still import proposed
 from mien.detection.still_verifier import surroundings
@@ -43,7 +43,7 @@ class Shown:
     """A picture of 640x480 px or another size, and what is known to be in it."""
 
     gray: Gray
-    faces: tuple[tuple[Place, float], ...]  # with the share of each that is visible
+    faces: tuple[tuple[Square, float], ...]  # with the share of each that is visible
 
 
 def pasted(faces: Pictures, seed: int, scenery: Sequence[Gray] = ()) -> Iterator[Shown]:
@@ -139,7 +139,7 @@ def gather(shown: Iterable[Shown], seed: int, most: int, network: Odds | None = 
     rng = np.random.default_rng([seed, 11])
     scan, places = Scan(), Places([], [])
 
-    def add(pyramid: Pyramid, place: Place, face: bool) -> None:
+    def add(pyramid: Pyramid, place: Square, face: bool) -> None:
         places.views.append(surroundings(pyramid, place))
         places.faces.append(face)
 
@@ -153,7 +153,7 @@ def gather(shown: Iterable[Shown], seed: int, most: int, network: Odds | None = 
         others = [
             place
             for place, _ in distinct(found, LOOKED_AT)
-            if all(overlap(place, face) < OFF for face, _ in one.faces)
+            if all(square_iou(place, face) < OFF for face, _ in one.faces)
         ]
         for place in others[:most] if network is None else _errors(pyramid, others, network, most):
             add(pyramid, place, False)
@@ -180,27 +180,27 @@ def joined(*parts: Places) -> Places:
 
 
 def _of_face(
-    face: Place, found: Sequence[tuple[Place, float]], rng: np.random.Generator
-) -> list[Place]:
+    face: Square, found: Sequence[tuple[Square, float]], rng: np.random.Generator
+) -> list[Square]:
     """Return places on a face: half of them as the scan proposes it, the others off by chance."""
-    proposals = [place for place, _ in found if overlap(place, face) > ON]
+    proposals = [place for place, _ in found if square_iou(place, face) > ON]
     chosen = [proposals[i] for i in rng.permutation(len(proposals))[: OF_FACE // 2]]
     return chosen + _off(face, OF_FACE - len(chosen), 1.0, rng)
 
 
-def _off(face: Place, number: int, times: float, rng: np.random.Generator) -> list[Place]:
+def _off(face: Square, number: int, times: float, rng: np.random.Generator) -> list[Square]:
     """Return so many places on a face, off by chance and so many times as far as usual."""
     x, y, side = face
-    chosen: list[Place] = []
+    chosen: list[Square] = []
     while len(chosen) < number:
         across, down = times * rng.normal(0, JITTER, 2) * side
         place = (x + across, y + down, side * math.exp(times * rng.normal(0, SIZED)))
-        if overlap(place, face) > ON:
+        if square_iou(place, face) > ON:
             chosen.append(place)
     return chosen
 
 
-def _errors(pyramid: Pyramid, others: Sequence[Place], network: Odds, most: int) -> list[Place]:
+def _errors(pyramid: Pyramid, others: Sequence[Square], network: Odds, most: int) -> list[Square]:
     """Return the places that a network takes most for a face, at most so many."""
     if not others:
         return []

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.detection.haar import load_cascade
 from mien.detection.verifier import SIZE, neighbours
 from mien.pyramid import Pyramid
@@ -49,7 +49,7 @@ class Places:
     views: list[npt.NDArray[np.uint8]]
     faces: list[bool]
 
-    def add(self, pyramid: Pyramid, place: Place, face: bool) -> None:
+    def add(self, pyramid: Pyramid, place: Square, face: bool) -> None:
         """Cut a place out of a frame."""
         self.views.append(pyramid.view(*place, SIZE))
         self.faces.append(face)
@@ -87,16 +87,16 @@ def gather(frames: Iterable[SceneFrame], seed: int, network: Odds | None = None)
     return places
 
 
-def _place(box: tuple[float, float, float, float]) -> Place:
+def _place(box: tuple[float, float, float, float]) -> Square:
     return box[0] + box[2] / 2, box[1] + box[3] / 2, box[2]
 
 
-def _best(place: Place, faces: Iterable[Place]) -> float:
+def _best(place: Square, faces: Iterable[Square]) -> float:
     """Return the greatest intersection over union with a face."""
-    return max((overlap(place, face) for face in faces), default=0.0)
+    return max((square_iou(place, face) for face in faces), default=0.0)
 
 
-def _jittered(face: Place, rng: np.random.Generator) -> list[Place]:
+def _jittered(face: Square, rng: np.random.Generator) -> list[Square]:
     """Return places off by what a cascade's boxes are."""
     x, y, side = face
     found = []
@@ -108,7 +108,7 @@ def _jittered(face: Place, rng: np.random.Generator) -> list[Place]:
     return found
 
 
-def _beside(face: Place, rng: np.random.Generator, sized: float, reach: float) -> Place:
+def _beside(face: Square, rng: np.random.Generator, sized: float, reach: float) -> Square:
     """Return a place near a face: parts of it, it with its surroundings, what stands beside it."""
     x, y, side = face
     far, angle = rng.uniform(0, reach) * side, rng.uniform(0, 2 * math.pi)
@@ -116,19 +116,19 @@ def _beside(face: Place, rng: np.random.Generator, sized: float, reach: float) -
     return x + far * math.cos(angle), y + far * math.sin(angle), side * times
 
 
-def _anywhere(rng: np.random.Generator) -> Place:
+def _anywhere(rng: np.random.Generator) -> Square:
     side = math.exp(rng.uniform(math.log(SMALLEST), math.log(1.1 * LARGEST)))
     return rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), side
 
 
 def _errors(
-    pyramid: Pyramid, faces: list[Place], network: Odds, rng: np.random.Generator
-) -> list[Place]:
+    pyramid: Pyramid, faces: list[Square], network: Odds, rng: np.random.Generator
+) -> list[Square]:
     """Return the places without a face that a network takes most for one.
 
     From the likeliest of many it climbs to where it is surest, as it does on the device.
     """
-    tried: list[Place] = []
+    tried: list[Square] = []
     for _ in range(TRIED):
         beside = bool(faces) and rng.random() < 0.6
         face = faces[int(rng.integers(len(faces)))] if beside else (0.0, 0.0, 0.0)
@@ -152,7 +152,7 @@ def _errors(
     return [place for value, place in found[:KEPT] if value > ERROR]
 
 
-def _windows(pyramid: Pyramid, cascade: cv2.CascadeClassifier) -> list[Place]:
+def _windows(pyramid: Pyramid, cascade: cv2.CascadeClassifier) -> list[Square]:
     """Return what a cascade takes for faces in the frame at half size, plain and mirrored."""
     half = pyramid.levels[1]
     width = half.shape[1]

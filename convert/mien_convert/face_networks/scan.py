@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from mien.boxes import overlap
+from mien.boxes import square_iou
 from mien.detection.ssd import ACROSS, DOWN, FINE, SIDES, STRIDES, Scan, cells
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -177,10 +177,13 @@ def measure(int8: bytes, others: Iterable[Frame], levels: tuple[float, ...]) -> 
         for face, visible in faces:
             if visible >= SEEN and LIMITS[0] < face[2] < LIMITS[-1]:
                 seen.append(
-                    max((odds for place, odds in told if overlap(place, face) > ON), default=-99.0)
+                    max(
+                        (odds for place, odds in told if square_iou(place, face) > ON),
+                        default=-99.0,
+                    )
                 )
         false += [
-            odds for place, odds in told if all(overlap(place, face) < OFF for face, _ in faces)
+            odds for place, odds in told if all(square_iou(place, face) < OFF for face, _ in faces)
         ]
     return Measured(
         frames=count,

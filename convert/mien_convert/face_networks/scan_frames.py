@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from mien.boxes import Place
+from mien.boxes import Square
 from mien.detection.ssd import ACROSS, DOWN
 
 from mien_convert.face_networks.backdrop import HEIGHT, WIDTH, Gray, grounds
@@ -56,7 +56,7 @@ def frames(
 
 def populated(
     faces: Pictures, number: int, seed: int, scenery: Sequence[Gray], rng: np.random.Generator
-) -> Iterator[tuple[Gray, list[tuple[Place, float]]]]:
+) -> Iterator[tuple[Gray, list[tuple[Square, float]]]]:
     """Yield so many scenes of people among decoys, and each face's place and visible share."""
     cast, known = _cast(faces, number, seed, scenery, rng)
     for frame in stills(cast, number, seed, scenery):

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 import typer
 from mien.errors import UserError as EdgeError
+from mien.errors import UserError as TrainError
 from mien.tracking.track import Track
 from mien.tracking.tracker import Tracker
-from mien_train.errors import UserError as TrainError
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from mien_convert.face_networks.backdrop import HEIGHT, WIDTH

@@ -1,4 +1,4 @@
-"""Times the whole pipeline on made scenes, and counts what it finds there."""
+"""Times the whole pipeline on synthetic scenes, and counts what it finds there."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 from mien.bench.scenes import Scene
 from mien.bench.timing import Stopwatch
-from mien.boxes import iou
-from mien.classification.preprocess import Box
-from mien.pipeline.video import Engine
+from mien.boxes import Box, iou
+from mien.pipeline.video import VideoPipeline
 
 SIZES = ((320, 240), (640, 480), (1280, 720))  # px
 FACES = (1, 2, 5, 10)
-HIT = 0.3  # IoU of a box and a face from which the face is found
+MATCH_IOU = 0.3  # least IoU of a box and the face that it has found
 
 
 @dataclass
-class Found:
+class DetectionCounts:
     """Counts faces that were found, and boxes that hold none."""
 
     frames: int = 0
@@ -32,7 +31,7 @@ class Found:
         left = list(boxes)
         for face in truth:
             best = max(left, key=lambda box: iou(box, face), default=None)
-            if best is not None and iou(best, face) >= HIT:
+            if best is not None and iou(best, face) >= MATCH_IOU:
                 left.remove(best)
                 self.hits += 1
         self.frames += 1
@@ -50,19 +49,19 @@ class Found:
 
 
 def time_pipeline(
-    build: Callable[[], Engine], faces: int, width: int, height: int, frames: int
+    build: Callable[[], VideoPipeline], faces: int, width: int, height: int, frames: int
 ) -> dict[str, Any]:
     """Run a new pipeline over a scene, gray frame in to result out, the first frame included.
 
     The mean is what counts: a pipeline may look everywhere in some frames and nearby in most.
     """
-    engine = build()
+    pipeline = build()
     scene = Scene(faces, width, height)
-    watch, found = Stopwatch(), Found()
+    watch, counts = Stopwatch(), DetectionCounts()
     for index in range(frames):
         frame = scene.frame(index)
         with watch.running():
-            result = engine.process(frame)
-        found.add(scene.boxes(index), [face.box for face in result.faces])
+            result = pipeline.process(frame)
+        counts.add(scene.boxes(index), [face.box for face in result.faces])
     size = {"faces": faces, "width": width, "height": height}
-    return {**size, **watch.times().summary(), **found.summary()}
+    return {**size, **watch.times().summary(), **counts.summary()}

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from mien.bench.timing import Times, measure
-from mien.tflite.interpreter import delegated, interpreter_class, quiet
+from mien.child import module_command
+from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
 from mien.tflite.model_file import Model
 
 LITERT_BENCHMARK = "ai_edge_litert.tools.benchmark_litert_model"  # the command litert-benchmark
-PATIENCE_S = 120.0
+BENCHMARK_TIMEOUT_S = 120.0
 
 
 def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
@@ -27,13 +28,13 @@ def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
     if not xnnpack:
         resolvers = sys.modules[kind.__module__].OpResolverType
         options["experimental_op_resolver_type"] = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    with quiet():
-        made = kind(model_content=model.flatbuffer, num_threads=threads, **options)
-        made.allocate_tensors()
-    entry = made.get_input_details()[0]
+    with suppress_delegate_log():
+        network = kind(model_content=model.flatbuffer, num_threads=threads, **options)
+        network.allocate_tensors()
+    entry = network.get_input_details()[0]
     pixels = np.random.default_rng(7).integers(0, 256, entry["shape"], np.uint8)
-    made.set_tensor(entry["index"], pixels)
-    return made
+    network.set_tensor(entry["index"], pixels)
+    return network
 
 
 def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str, Any]:
@@ -41,9 +42,9 @@ def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str
 
     "xnnpack" says what runs, which may differ from what was asked for; None is unknown.
     """
-    made = interpreter(model, threads, xnnpack)
-    times: Times = measure(made.invoke, runs)
-    running = delegated(made) if xnnpack else False
+    network = interpreter(model, threads, xnnpack)
+    times: Times = measure(network.invoke, runs)
+    running = uses_delegate(network) if xnnpack else False
     return {"threads": threads, "xnnpack": running, **times.summary()}
 
 
@@ -60,13 +61,13 @@ def litert_benchmark(model: Model, threads: int, runs: int) -> dict[str, Any] | 
     with tempfile.TemporaryDirectory(prefix="mien-bench-") as folder:
         flatbuffer, result = Path(folder) / "model.tflite", Path(folder) / "result.json"
         flatbuffer.write_bytes(model.flatbuffer)
-        command = [sys.executable, "-m", LITERT_BENCHMARK, "--model", str(flatbuffer)]
+        command = module_command(LITERT_BENCHMARK, "--model", str(flatbuffer))
         command += ["--num_runs", str(runs), "--num_threads", str(threads)]
         try:
             subprocess.run(
                 [*command, "--result_json", str(result)],
                 capture_output=True,
-                timeout=PATIENCE_S,
+                timeout=BENCHMARK_TIMEOUT_S,
                 check=True,
             )
             latency = json.loads(result.read_text())["latency"]

@@ -1,7 +1,7 @@
 """Memory of a process that runs the pipeline, and the time to the first result.
 
-Started as `python -m mien.bench.memory MODEL FRAMES`, so that nothing that the bench itself holds
-is counted: it imports what `mien run` imports, and answers with one line of JSON at its end.
+Started with MODEL FRAMES behind the import of what `mien run` imports, so that nothing that the
+bench itself holds is counted. Answers with one line of JSON at its end.
 """
 
 from __future__ import annotations
@@ -15,37 +15,40 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mien.child import code_command
+
 STATUS = Path("/proc/self/status")
-SETTLED = 2000  # frames after which memory is to stay flat
+SETTLED_FRAMES = 2000  # after which memory must not grow
 
 
 def main() -> None:
     """Measure this process; see the module."""
-    import mien.commands.run  # noqa: F401  what a run has loaded
-    from mien.bench.build import build
     from mien.bench.scenes import Scene
     from mien.bench.timing import one_core
+    from mien.pipeline.video import VideoPipeline
     from mien.tflite.model_file import load_model
 
     imported = rss_mb()
     with one_core():
-        engine = build(load_model(sys.argv[1]))
+        pipeline = VideoPipeline(load_model(sys.argv[1]))
         loaded = rss_mb()
         frames, settled = int(sys.argv[2]), None
         scene = Scene(1, 640, 480)
         for index in range(frames):
-            engine.process(scene.frame(index))
-            if index + 1 == min(SETTLED, frames):
+            pipeline.process(scene.frame(index))
+            if index + 1 == min(SETTLED_FRAMES, frames):
                 settled = rss_mb()
-    found = {"imported": imported, "loaded": loaded, f"frame_{min(SETTLED, frames)}": settled}
+    first = f"frame_{min(SETTLED_FRAMES, frames)}"
+    found = {"imported": imported, "loaded": loaded, first: settled}
     end, peak = rss_mb(), peak_mb()
-    grown = round(end - settled, 2) if end and settled and frames > SETTLED else None
+    grown = round(end - settled, 2) if end and settled and frames > SETTLED_FRAMES else None
     print(json.dumps({**found, "end": end, "peak": peak, "frames": frames, "grown": grown}))
 
 
 def measure_memory(model: str, frames: int) -> dict[str, Any]:
     """Return MB of resident memory (RSS) of a new process after import, load and frames."""
-    command = [sys.executable, "-m", "mien.bench.memory", model, str(frames)]
+    program = "import mien.commands.run; from mien.bench.memory import main; main()"
+    command = code_command(program, model, str(frames))
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -59,7 +62,7 @@ def measure_start(model: str, runs: int) -> dict[str, Any]:
 
     clip = MODELS.parent / "demo" / "clip.mp4"
     program = "from mien.cli import main; main()"
-    command = [sys.executable, "-c", program, "run", str(clip), "--model", model]
+    command = code_command(program, "run", str(clip), "--model", model)
     command += ["--jsonl", "-", "--max-frames", "1"]
     wall, cpu = [], []
     for _ in range(runs):
@@ -106,7 +109,3 @@ def _status(key: str) -> float | None:
         return None
     found = next((line.split() for line in lines if line.startswith(f"{key}:")), None)
     return round(int(found[1]) * 1024 / 1e6, 2) if found else None
-
-
-if __name__ == "__main__":
-    main()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mien.commands.table import table
+from mien.console import table
 
 OTHERS = {"tutorial": "the tutorial", "fer": "the package fer"}
 

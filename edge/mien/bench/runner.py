@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mien.bench.baselines.compare import compare, fer, tutorial
-from mien.bench.build import build
 from mien.bench.end_to_end import FACES, SIZES, time_pipeline
 from mien.bench.environment import machine
 from mien.bench.inference import litert_benchmark, time_model
@@ -18,7 +17,7 @@ from mien.bench.stages import stages
 from mien.bench.timing import measure, one_core
 from mien.classification.classifier import Classifier
 from mien.console import progress
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import Model
 
 QUICK_FACES, QUICK_SIZES = (1, 5), ((640, 480),)
@@ -26,7 +25,7 @@ MEMORY_FRAMES = 300
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchOptions:
     """How much is measured."""
 
     frames: int  # of each scene
@@ -44,12 +43,12 @@ class Plan:
         return 20 if self.quick else 200
 
 
-def measure_all(model: Model, plan: Plan) -> dict[str, Any]:
+def measure_all(model: Model, options: BenchOptions) -> dict[str, Any]:
     """Return the document that `mien bench` prints.
 
     Model and stages are timed first, then the scenes; processes of their own come last.
     """
-    frames = max(1, plan.frames // 10) if plan.quick else plan.frames
+    frames = max(1, options.frames // 10) if options.quick else options.frames
     document: dict[str, Any] = {
         "machine": machine(),
         "model": {
@@ -63,16 +62,16 @@ def measure_all(model: Model, plan: Plan) -> dict[str, Any]:
         "pipeline": [],
     }
     steps = [
-        *_model_steps(document, model, plan),
-        lambda: document.update(_stages(model, plan)),
-        *_pipeline_steps(document, model, plan, frames),
+        *_model_steps(document, model, options),
+        lambda: document.update(_stages(model, options)),
+        *_pipeline_steps(document, model, options, frames),
     ]
-    if plan.baseline:
-        steps.append(lambda: document.update(baseline=_baseline(model, plan, frames)))
+    if options.baseline:
+        steps.append(lambda: document.update(baseline=_baseline(model, options, frames)))
     path = str(model.path)
-    length = plan.soak or (frames if plan.quick else MEMORY_FRAMES)
+    length = options.soak or (frames if options.quick else MEMORY_FRAMES)
     steps.append(lambda: document.update(memory_mb=measure_memory(path, length)))
-    steps.append(lambda: document.update(start=measure_start(path, 1 if plan.quick else 5)))
+    steps.append(lambda: document.update(start=measure_start(path, 1 if options.quick else 5)))
     for step in progress(steps, len(steps), "measurements"):
         step()
     return document
@@ -81,20 +80,20 @@ def measure_all(model: Model, plan: Plan) -> dict[str, Any]:
 Step = Callable[[], object]
 
 
-def _model_steps(document: dict[str, Any], model: Model, plan: Plan) -> list[Step]:
+def _model_steps(document: dict[str, Any], model: Model, options: BenchOptions) -> list[Step]:
     def alone(threads: int, xnnpack: bool) -> None:
         if threads == 1:
             with one_core():
-                entry = time_model(model, threads, xnnpack, plan.runs)
+                entry = time_model(model, threads, xnnpack, options.runs)
         else:
-            entry = time_model(model, threads, xnnpack, plan.runs)
+            entry = time_model(model, threads, xnnpack, options.runs)
         document["model_alone"].append(entry)
 
     def checked() -> None:
         with one_core():
-            document["litert_benchmark"] = litert_benchmark(model, 1, plan.runs)
+            document["litert_benchmark"] = litert_benchmark(model, 1, options.runs)
 
-    counts = range(1, plan.cores + 1)
+    counts = range(1, options.cores + 1)
     steps: list[Step] = [
         lambda t=t, x=x: alone(t, x)  # type: ignore[misc]
         for x in (True, False)
@@ -103,36 +102,38 @@ def _model_steps(document: dict[str, Any], model: Model, plan: Plan) -> list[Ste
     return [*steps, checked]
 
 
-def _stages(model: Model, plan: Plan) -> dict[str, Any]:
+def _stages(model: Model, options: BenchOptions) -> dict[str, Any]:
     with one_core():
-        classifier = Classifier(model, plan.threads)
+        classifier = Classifier(model, options.threads)
         entries = [
-            {"stage": stage.name, "what": stage.what, **measure(stage.run, plan.runs).summary()}
+            {"stage": stage.name, "what": stage.what, **measure(stage.run, options.runs).summary()}
             for stage in stages(classifier)
         ]
     return {"xnnpack": classifier.xnnpack, "stages": entries}
 
 
-def _pipeline_steps(document: dict[str, Any], model: Model, plan: Plan, frames: int) -> list[Step]:
+def _pipeline_steps(
+    document: dict[str, Any], model: Model, options: BenchOptions, frames: int
+) -> list[Step]:
     def whole(faces: int, width: int, height: int) -> None:
         with one_core():
-            entry = time_pipeline(_builder(model, plan), faces, width, height, frames)
+            entry = time_pipeline(_builder(model, options), faces, width, height, frames)
         document["pipeline"].append(entry)
 
     return [
         lambda f=f, w=w, h=h: whole(f, w, h)  # type: ignore[misc]
-        for w, h in (QUICK_SIZES if plan.quick else SIZES)
-        for f in (QUICK_FACES if plan.quick else FACES)
+        for w, h in (QUICK_SIZES if options.quick else SIZES)
+        for f in (QUICK_FACES if options.quick else FACES)
     ]
 
 
-def _baseline(model: Model, plan: Plan, frames: int) -> dict[str, Any]:
+def _baseline(model: Model, options: BenchOptions, frames: int) -> dict[str, Any]:
     with one_core(), contextlib.ExitStack() as running:
-        others = {"tutorial": running.enter_context(tutorial(model.path, plan.float_model))}
-        if plan.fer_python is not None:
-            others["fer"] = running.enter_context(fer(plan.fer_python))
-        return compare(_builder(model, plan), others, frames)
+        others = {"tutorial": running.enter_context(tutorial(model.path, options.float_model))}
+        if options.fer_python is not None:
+            others["fer"] = running.enter_context(fer(options.fer_python))
+        return compare(_builder(model, options), others, frames)
 
 
-def _builder(model: Model, plan: Plan) -> Callable[[], Engine]:
-    return lambda: build(model, plan.threads)
+def _builder(model: Model, options: BenchOptions) -> Callable[[], VideoPipeline]:
+    return lambda: VideoPipeline(model, options.threads)

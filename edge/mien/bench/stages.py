@@ -11,8 +11,8 @@ import numpy as np
 
 from mien.bench.scenes import FPS, Scene
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import read
-from mien.classification.preprocess import face_input
+from mien.classification.prediction import decode_prediction
+from mien.classification.preprocess import preprocess_face
 from mien.detection.haar import HaarDetector
 from mien.detection.ssd import Scan
 from mien.outputs.annotate import annotate
@@ -57,10 +57,10 @@ def stages(classifier: Classifier) -> list[Stage]:
     gray = scene.frame(0).gray
     box = scene.boxes(0)[0]
     metadata = classifier.metadata
-    face = face_input(gray, box, metadata)
+    face = preprocess_face(gray, box, metadata)
     faces = np.stack([face])
     logits = classifier.logits(faces)[0]
-    reading = read(logits, metadata)
+    reading = decode_prediction(logits, metadata)
     bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     picture = np.asarray(bgr, np.uint8)
     detector, scan = HaarDetector(), Scan()
@@ -70,8 +70,8 @@ def stages(classifier: Classifier) -> list[Stage]:
             "scan frame", "the network's search of it", lambda: scan.places(Pyramid(gray), LEAST)
         ),
         Stage("follow", "one moving face, the search for others", _follow(scene)),
-        Stage("crop", "face cut out and resized", lambda: face_input(gray, box, metadata)),
+        Stage("crop", "face cut out and resized", lambda: preprocess_face(gray, box, metadata)),
         Stage("classify", "one face through the network", lambda: classifier.logits(faces)),
-        Stage("read", "softmax and label", lambda: read(logits, metadata)),
+        Stage("read", "softmax and label", lambda: decode_prediction(logits, metadata)),
         Stage("draw", "box and label", lambda: annotate(picture, (Face(box, reading),))),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UserError
-from mien.tflite.interpreter import delegated, interpreter_class, quiet
+from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
 from mien.tflite.model_file import Metadata, Model
 from mien.tflite.signature import check_fit
 
@@ -27,7 +27,7 @@ class Classifier:
         size, labels = model.metadata.input_size, len(model.metadata.labels)
         check_fit(model.flatbuffer, size, labels, str(model.path))
         try:
-            with quiet():
+            with suppress_delegate_log():
                 self._interpreter = interpreter_class()(
                     model_content=model.flatbuffer, num_threads=max(1, threads)
                 )
@@ -38,7 +38,7 @@ class Classifier:
                 f"{model.path} cannot be run by this interpreter ({reason}); "
                 "update ai-edge-litert, or convert the model anew with mien-convert."
             ) from error
-        self.xnnpack = delegated(self._interpreter)
+        self.xnnpack = uses_delegate(self._interpreter)
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         output = self._interpreter.get_output_details()[0]
         self._output = int(output["index"])

@@ -13,7 +13,7 @@ UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True)
-class Reading:
+class Prediction:
     """What the network reads in one face."""
 
     emotion: str  # the likeliest label, or "uncertain" under the model's threshold
@@ -31,13 +31,13 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.N
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float64)
 
 
-def read(logits: npt.NDArray[np.floating], metadata: Metadata) -> Reading:
+def decode_prediction(logits: npt.NDArray[np.floating], metadata: Metadata) -> Prediction:
     """Return the reading of one face from its logits [K]."""
     probabilities = softmax(logits, metadata.temperature)
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     emotion = metadata.labels[best] if confidence >= metadata.threshold else UNCERTAIN
-    return Reading(
+    return Prediction(
         emotion,
         confidence,
         {label: float(p) for label, p in zip(metadata.labels, probabilities, strict=True)},

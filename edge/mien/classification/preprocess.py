@@ -1,7 +1,7 @@
-"""From a gray picture and a face's box to the bytes that the network reads.
+"""Preprocessing: from a gray picture and a face's box to the classifier's input.
 
-Every way to the model goes through `face_input`: the camera, `mien image`, `mien eval` and the
-converter's check. So the same crop gives the same bytes everywhere.
+Every path to the model goes through `preprocess_face`: the camera, `mien image`, `mien eval` and
+the converter's check. So the same crop gives the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mien.boxes import Box
 from mien.tflite.model_file import Metadata
 
-Box = tuple[int, int, int, int]  # x, y, width, height in px of the picture
 # Where a still is looked at, right and down in sides of what is cut out: detectors err so far.
 # Chosen on training faces in scenes, of which the mean of these and of them mirrored reads 0.8 %
 # more than one view does; wider ones, or several margins, bring less.
-STILL_SHIFTS = ((0.0, 0.0), (-0.04, 0.0), (0.04, 0.0), (0.0, -0.04), (0.0, 0.04))
+TTA_SHIFTS = ((0.0, 0.0), (-0.04, 0.0), (0.04, 0.0), (0.0, -0.04), (0.0, 0.04))
 
 
-def face_input(
+def preprocess_face(
     gray: npt.NDArray[np.uint8], box: Box | None, metadata: Metadata
 ) -> npt.NDArray[np.uint8]:
     """Return the network's input, uint8 [S, S], for one face of a picture, uint8 [H, W].
@@ -40,17 +40,16 @@ def face_input(
     return _resize(_cut(gray, left, top, side), metadata.input_size)
 
 
-def still_views(
+def tta_crops(
     gray: npt.NDArray[np.uint8], box: Box | None, metadata: Metadata
 ) -> npt.NDArray[np.uint8]:
-    """Return views of a face in a still picture, uint8 [n, S, S], whose logits are to be averaged.
+    """Return crops for test-time augmentation, uint8 [n, S, S], whose logits are to be averaged.
 
-    A film's frames look at a face again and again; a still is looked at once, so that it is cut out
-    a little off its box as well, and each view mirrored. `None` for the box as in `face_input`: one
-    view.
+    A video shows a face in many frames, a still picture only once. So the crop is also shifted a
+    little, and each crop mirrored. `None` for the box as in `preprocess_face`: one crop.
     """
     if box is None:
-        return face_input(gray, None, metadata)[np.newaxis]
+        return preprocess_face(gray, None, metadata)[np.newaxis]
     _require_gray(gray)
     height, width = gray.shape
     left, top, side = _square(box, metadata.crop.margin, width, height)
@@ -61,7 +60,7 @@ def still_views(
             _place(top + round(down * side), side, side, height),
             side,
         )
-        for right, down in STILL_SHIFTS
+        for right, down in TTA_SHIFTS
     ]
     seen = np.stack([_resize(view, metadata.input_size) for view in views])
     return np.concatenate([seen, seen[:, :, ::-1]])

@@ -65,7 +65,7 @@ def bench(
     loaded = load_model(model)
     # Late: every other command would start later for it.
     from mien.bench.report import text
-    from mien.bench.runner import Plan, measure_all
+    from mien.bench.runner import BenchOptions, measure_all
     from mien.bench.timing import affinity
 
     if float_model is not None and not baseline:
@@ -73,8 +73,8 @@ def bench(
     if fer is not None and not baseline:
         raise UserError("--fer is for another pipeline beside Mien's; add --baseline.")
     cores = len(affinity()) or os.cpu_count() or 1
-    plan = Plan(frames, threads, cores, baseline, float_model, fer, soak, quick)
-    document = measure_all(loaded, plan)
+    options = BenchOptions(frames, threads, cores, baseline, float_model, fer, soak, quick)
+    document = measure_all(loaded, options)
     if not as_json:
         print(text(document))
     print(json.dumps(document, allow_nan=False))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from mien.systemd.unit import UnitOptions
 
 
 def doctor(
@@ -27,7 +31,24 @@ def doctor(
     """
     from mien.doctor.runner import document, everything, text
 
-    checks = everything(config)
+    checks = everything(load_run, load_service_options, config)
     print(document(checks) if as_json else text(checks))
     if any(check.state == "fail" for check in checks):
         raise typer.Exit(1)
+
+
+# Imported late: what is broken on this machine may be just what these modules import.
+
+
+def load_run() -> Callable[..., None]:
+    """Return the command `mien run`."""
+    from mien.commands.run import run
+
+    return run
+
+
+def load_service_options() -> UnitOptions:
+    """Return what the service's unit ought to be."""
+    from mien.commands.service import service_options
+
+    return service_options()

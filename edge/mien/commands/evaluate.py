@@ -15,11 +15,10 @@ import typer
 
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
-from mien.classification.preprocess import face_input
-from mien.commands.table import table
-from mien.console import progress
+from mien.classification.preprocess import preprocess_face
+from mien.console import progress, table
 from mien.errors import UserError
-from mien.evaluation.dataset import FaceSet, LabelledFace, list_faces
+from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
 from mien.evaluation.ferplus import majority
 from mien.evaluation.metrics import score
 from mien.tflite.model_file import Metadata, load_model
@@ -110,7 +109,7 @@ def evaluate(
 
 
 def _classify(
-    faces: FaceSet, classifier: Classifier, skipped: list[str]
+    faces: LabelledImages, classifier: Classifier, skipped: list[str]
 ) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Return names, labels int64 [n] and logits float32 [n, K] of the faces that can be read."""
 
@@ -145,11 +144,11 @@ def _scores(
 
 
 def _inputs(batch: Sequence[LabelledFace], metadata: Metadata) -> npt.NDArray[np.uint8]:
-    return np.stack([face_input(gray, None, metadata) for _, _, gray in batch])
+    return np.stack([preprocess_face(gray, None, metadata) for _, _, gray in batch])
 
 
 def _document(
-    faces: FaceSet,
+    faces: LabelledImages,
     metadata: Metadata,
     classifier: Classifier,
     truth: str,

@@ -13,16 +13,16 @@ from typing import Annotated, Any
 import cv2
 import typer
 
-from mien.atomic import part_of, put
+from mien.atomic import commit, temp_path
 from mien.classification.classifier import Classifier
-from mien.commands.table import table
-from mien.console import progress
+from mien.console import progress, table
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
-from mien.image import Picture, read_picture
+from mien.image import Picture, load_image
 from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
-from mien.pipeline.still import FrameResult, Pipeline
+from mien.pipeline.results import FrameResult
+from mien.pipeline.still import ImagePipeline
 from mien.sources.base import Frame
 from mien.tflite.model_file import Metadata, load_model
 
@@ -72,7 +72,7 @@ def image(
     A picture that cannot be read is reported and left out; the exit code is then 2.
     """
     loaded = load_model(model)
-    pipeline = Pipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
+    pipeline = ImagePipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
     names = AnnotatedNames(annotate, files) if annotate is not None else None
     done: list[Read] = []
     errors: list[tuple[Path, str]] = []
@@ -122,9 +122,9 @@ def _folded(path: Path) -> str:
 
 
 def _read(
-    index: int, file: Path, pipeline: Pipeline, cropped: bool, names: AnnotatedNames | None
+    index: int, file: Path, pipeline: ImagePipeline, cropped: bool, names: AnnotatedNames | None
 ) -> Read:
-    picture = read_picture(file)
+    picture = load_image(file)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
     if cropped:
         result = FrameResult(index, frame.time, pipeline.read(picture.gray, [None]), {})
@@ -139,7 +139,7 @@ def _read(
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:
-    part = part_of(target)
+    part = temp_path(target)
     quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
     encoded, data = cv2.imencode(
         target.suffix.lower(), annotate_photo(picture.bgr, result.faces), quality
@@ -155,7 +155,7 @@ def _write(target: Path, picture: Picture, result: FrameResult) -> None:
         raise UserError(
             f"{target} cannot be written ({error.strerror}); give --annotate another folder."
         ) from error
-    put(part, target)
+    commit(part, target)
 
 
 def _document(

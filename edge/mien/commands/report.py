@@ -1,4 +1,4 @@
-"""`mien report`: makes a page and a picture of a recorded session."""
+"""`mien report`: an HTML page or a CSV table of a recorded session."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Annotated
 
 import typer
 
-from mien.atomic import check_target, part_of, put
+from mien.atomic import check_target, write_file
 from mien.console import progress
 from mien.errors import UserError
 from mien.report.aggregate import Session, collect
 from mien.report.html import html
-from mien.report.png import png
 from mien.report.reader import Broken, read_lines
 from mien.report.view import rows, view_of
 
@@ -25,7 +24,6 @@ class Format(str, Enum):
     """A kind of report."""
 
     html = "html"
-    png = "png"
     csv = "csv"
 
 
@@ -35,7 +33,7 @@ def report(
     ],
     format: Annotated[
         list[Format] | None,
-        typer.Option(help="What to write; may be given more than once. By default html and png."),
+        typer.Option(help="What to write; may be given more than once. By default html."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -44,12 +42,11 @@ def report(
 ) -> None:
     """Show a session: emotions over time, face by face, shares, moments of change.
 
-    Writes SESSION.report.html, one file that needs nothing else, and SESSION.report.png; with
-    --format csv a table of the same, a row per stretch of time and face. Memory does not grow with
-    the session's length.
+    Writes SESSION.report.html, one file that needs nothing else; with --format csv a table of the
+    same, a row per stretch of time and face. Memory does not grow with the session's length.
     """
     folder = session.parent if out is None else out
-    formats = list(dict.fromkeys(format or [Format.html, Format.png]))
+    formats = list(dict.fromkeys(format or [Format.html]))
     targets = {kind: folder / f"{session.stem}.report.{kind.value}" for kind in formats}
     for target in targets.values():
         check_target(target)
@@ -58,7 +55,7 @@ def report(
     if not gathered.frames:
         raise UserError(f"{session} holds no frame; record one with `mien run --jsonl`.")
     for kind, target in targets.items():
-        _write(target, _content(kind, gathered, session.name, broken.count))
+        write_file(target, _content(kind, gathered, session.name, broken.count))
         print(target)
 
 
@@ -71,15 +68,4 @@ def _content(kind: Format, session: Session, title: str, broken: int) -> bytes:
         table = io.StringIO()
         csv.writer(table, lineterminator="\n").writerows(rows(session))
         return table.getvalue().encode()
-    view = view_of(session, title, broken)
-    return png(view) if kind is Format.png else html(view).encode()
-
-
-def _write(target: Path, content: bytes) -> None:
-    part = part_of(target)
-    try:
-        part.write_bytes(content)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UserError(f"{target} cannot be written: {error.strerror}.") from error
-    put(part, target)
+    return html(view_of(session, title, broken)).encode()

@@ -12,16 +12,16 @@ from typing import Annotated
 import cv2
 import typer
 
-from mien.classification.smoothing import SMOOTH_S
+from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.errors import UserError
-from mien.outputs.status_line import Status
-from mien.pipeline.video import MOST_FACES, Engine
-from mien.runtime.governor import Cap, Pace, allowed_load
-from mien.runtime.integrations import check_told, open_told
-from mien.runtime.loop import Tempo, watch
-from mien.runtime.output_set import Wanted, check_outputs
-from mien.signals import Stop, Stopped
-from mien.sources import CameraMode, is_camera, open_source
+from mien.outputs.status_line import StatusLine
+from mien.pipeline.video import MAX_FACES, VideoPipeline
+from mien.runtime.governor import FrameRateLimiter, LoadGovernor, allowed_load
+from mien.runtime.integrations import check_integrations, open_integrations
+from mien.runtime.loop import RateLimits, run_loop
+from mien.runtime.output_set import OutputOptions, check_outputs
+from mien.signals import ShutdownRequested, ShutdownSignal
+from mien.sources import CameraConfig, is_camera, open_source
 from mien.sources.pausable import PausableSource
 from mien.tflite.model_file import load_model
 
@@ -98,14 +98,14 @@ def run(
         typer.Option(
             metavar="S", help="Seconds without a frame after which a camera or stream is lost."
         ),
-    ] = CameraMode.stall_s,
+    ] = CameraConfig.stall_s,
     max_faces: Annotated[
         int, typer.Option(metavar="N", min=1, help="Faces followed at once.")
-    ] = MOST_FACES,
+    ] = MAX_FACES,
     smooth: Annotated[
         float,
         typer.Option(metavar="S", min=0.0, help="Time constant of the readings, seconds."),
-    ] = SMOOTH_S,
+    ] = TIME_CONSTANT_S,
     raw: Annotated[
         bool, typer.Option("--raw", help="Show each reading as it is: no smoothing.")
     ] = False,
@@ -171,8 +171,8 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    wanted = Wanted(jsonl, csv, video, window, duration, max_frames, blur)
-    check_outputs(wanted, source)
+    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
+    check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:
             raise UserError(f"{option} {value:g} is no time; give seconds above 0.")
@@ -190,48 +190,51 @@ def run(
             f"--exposure, --gain and --focus are for a Pi camera, and {source} is none; "
             "leave them out."
         )
-    tempo = tempo_of(fps, budget)
+    limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
-    told = check_told(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
+    integrations = check_integrations(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
-    engine = Engine(loaded, threads, 0.0 if raw else smooth, max_faces)
-    status = Status()
-    stop = Stop()
-    with stop.listening():
+    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces)
+    status_line = StatusLine()
+    shutdown = ShutdownSignal()
+    with shutdown.listening():
         try:
-            with stop.waiting():
+            with shutdown.waiting():
                 colour = window or video is not None or web is not None
-                opened = open_source(source, colour, mode, status.say, give_up)
-        except Stopped:
-            status.say("stopped before the first frame")
+                frames = open_source(source, colour, mode, status_line.say, give_up)
+        except ShutdownRequested:
+            status_line.say("stopped before the first frame")
             return
-        pause = told.switch()
+        pause = integrations.pause_switch()
         if pause is not None:
-            reopen = partial(open_source, source, colour, mode, status.say, give_up)
-            opened = PausableSource(opened, reopen, pause)
-        with contextlib.closing(opened):
-            others = open_told(told, opened.name, labels, pause, status.say)
-            watch(opened, engine, wanted, stop, status, tempo, others)
+            reopen = partial(open_source, source, colour, mode, status_line.say, give_up)
+            frames = PausableSource(frames, reopen, pause)
+        with contextlib.closing(frames):
+            opened = open_integrations(integrations, frames.name, labels, pause, status_line.say)
+            run_loop(frames, engine, outputs, shutdown, status_line, limits, opened)
 
 
-def tempo_of(fps: float | None, budget: str) -> Tempo:
+def rate_limits(fps: float | None, budget: str) -> RateLimits:
     """Return the rate and the effort that were asked for."""
     if fps is not None and not 0 < fps <= 1000:
         raise UserError(f"--fps {fps:g} is no frame rate; give one above 0, as 30.")
     allowed = allowed_load(budget)
-    return Tempo(None if fps is None else Cap(fps), None if allowed is None else Pace(allowed))
+    return RateLimits(
+        None if fps is None else FrameRateLimiter(fps),
+        None if allowed is None else LoadGovernor(allowed),
+    )
 
 
-def camera_mode(source: str, size: str | None, fps: float | None) -> CameraMode:
+def camera_mode(source: str, size: str | None, fps: float | None) -> CameraConfig:
     """Return what to ask of a camera; raises UserError for what no camera could give."""
     if size is not None and not is_camera(source):
         raise UserError(f"--size is for cameras, and {source} is none; leave it out.")
-    default = CameraMode()
+    default = CameraConfig()
     width, height = default.width, default.height
     if size is not None:
         match = re.fullmatch(r"([0-9]{2,5})[xX*]([0-9]{2,5})", size.strip())
         if not match:
             raise UserError(f"--size {size} is no size; write width x height in px, as 1280x720.")
         width, height = int(match[1]), int(match[2])
-    return CameraMode(width, height, fps or default.fps, size is not None or fps is not None)
+    return CameraConfig(width, height, fps or default.fps, size is not None or fps is not None)

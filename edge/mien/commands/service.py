@@ -8,8 +8,8 @@ import typer
 
 from mien.commands.run import run
 from mien.config import CONFIG, read_settings
-from mien.systemd import installer as manage
-from mien.systemd.unit import Plan, unit
+from mien.systemd import installer
+from mien.systemd.unit import UnitOptions, unit_text
 
 NOT_ACTIVE = 3  # exit code of status, as systemctl's
 
@@ -34,19 +34,19 @@ def install(
     Makes a user of its own in the group video, an example of /etc/mien.toml where there is none,
     and the unit. With neither page nor broker nor stream in the options it gets no network.
     """
-    wanted = service_plan()
+    options = service_options()
     if only_print:
-        print(unit(wanted), end="")
+        print(unit_text(options), end="")
         return
-    for sentence in manage.install(manage.Host(), wanted, start):
+    for sentence in installer.install(installer.Host(), options, start):
         print(sentence)
 
 
 @app.command("status")
 def status() -> None:
     """Say how the service is. Exit code 0 where it runs, 3 where not."""
-    found = manage.state(manage.Host(), service_plan())
-    print(described(found))
+    found = installer.service_state(installer.Host(), service_options())
+    print(describe_state(found))
     if found.active != "active":
         raise typer.Exit(NOT_ACTIVE)
 
@@ -58,11 +58,11 @@ def uninstall(
     ] = False,
 ) -> None:
     """Stop and remove the service and its user; options and recordings stay."""
-    for sentence in manage.uninstall(manage.Host(), purge):
+    for sentence in installer.uninstall(installer.Host(), purge):
         print(sentence)
 
 
-def described(found: manage.State) -> str:
+def describe_state(found: installer.ServiceState) -> str:
     """Return the service's state for a reader."""
     if not found.installed:
         return "not installed: sudo mien service install"
@@ -83,7 +83,7 @@ def described(found: manage.State) -> str:
     return "\n".join(lines)
 
 
-def service_plan() -> Plan:
+def service_options() -> UnitOptions:
     """Return what the unit has to be: for the service's file and environment, not the caller's."""
-    settings = read_settings(run, None, manage.environment())
-    return manage.plan({key: setting.value for key, setting in settings.items()}, CONFIG)
+    settings = read_settings(run, None, installer.service_environment())
+    return installer.unit_options({key: setting.value for key, setting in settings.items()}, CONFIG)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.errors import UserError
 
 __all__ = ["Box", "Detector", "HaarDetector", "load_cascade", "without_nested"]

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Place, overlap
+from mien.boxes import Square, square_iou
 from mien.pyramid import Gray, Pyramid
-from mien.tflite.interpreter import SmallNetwork, shipped
+from mien.tflite.interpreter import TfliteModel, load_weights
 
 NAME = "face_ssd.tflite"
 ACROSS, DOWN = 320, 240  # px, the network's input
@@ -35,10 +35,10 @@ class Scan:
 
     def __init__(self, content: bytes | None = None) -> None:
         """Load the shipped network, or another of its kind: a TFLite file's bytes."""
-        self._network = SmallNetwork(content or shipped(NAME))
+        self._network = TfliteModel(content or load_weights(NAME))
         self._cells, self._sides = cells()
 
-    def places(self, pyramid: Pyramid, least: float) -> list[tuple[Place, float]]:
+    def places(self, pyramid: Pyramid, least: float) -> list[tuple[Square, float]]:
         """Return where there may be faces and the log odds of each, the likeliest first.
 
         `least` are the log odds from which a place counts.
@@ -49,9 +49,9 @@ class Scan:
             for (x, y, side), odds in self.view(view, least)
         ]
 
-    def view(self, view: Gray, least: float) -> list[tuple[Place, float]]:
+    def view(self, view: Gray, least: float) -> list[tuple[Square, float]]:
         """Return the same for a picture of just the network's size, uint8 [DOWN, ACROSS]."""
-        told = self._network.told(view)
+        told = self._network.invoke(view)
         chosen = np.flatnonzero(told[:, 0] >= least / self._network.step + self._network.zero)
         if not len(chosen):
             return []
@@ -97,11 +97,11 @@ def fitted(pyramid: Pyramid) -> tuple[Gray, float]:
     return view, scale
 
 
-def distinct(found: Iterable[tuple[Place, float]], most: int = MOST) -> list[tuple[Place, float]]:
+def distinct(found: Iterable[tuple[Square, float]], most: int = MOST) -> list[tuple[Square, float]]:
     """Return the likeliest of the places that are the same, at most `most`."""
-    kept: list[tuple[Place, float]] = []
+    kept: list[tuple[Square, float]] = []
     for place, odds in found:
-        if all(overlap(place, other) < SAME for other, _ in kept):
+        if all(square_iou(place, other) < SAME for other, _ in kept):
             kept.append((place, odds))
             if len(kept) == most:
                 break

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Place, overlap, shared
-from mien.classification.preprocess import Box
+from mien.boxes import Box, Square, ios, square_iou
 from mien.detection.haar import largest_first
 from mien.detection.ssd import ACROSS, AROUND, DOWN, Scan, distinct
 from mien.detection.still_verifier import Judge
@@ -56,7 +55,7 @@ class PhotoDetector:
         boxes = [_box(place, factor, border, width, height) for place in self._places(gray)]
         return largest_first(box for box in boxes if box is not None)
 
-    def _places(self, gray: Gray) -> list[Place]:
+    def _places(self, gray: Gray) -> list[Square]:
         pyramid = Pyramid(gray)
         found = proposed(self._scan, gray)
         judged = [
@@ -70,20 +69,20 @@ class PhotoDetector:
         )
 
 
-def apart(places: Iterable[tuple[Place, Place]]) -> list[Place]:
+def apart(places: Iterable[tuple[Square, Square]]) -> list[Square]:
     """Return the second of each pair, if neither of it is much the same as of a pair before.
 
     The surest come first, so that a doubtful place around a face does not take it along, nor one
     in the middle of it count as another.
     """
-    kept: list[tuple[Place, Place]] = []
+    kept: list[tuple[Square, Square]] = []
     for pair in places:
-        if all(shared(a, b) <= SHARED for other in kept for a, b in zip(pair, other, strict=True)):
+        if all(ios(a, b) <= SHARED for other in kept for a, b in zip(pair, other, strict=True)):
             kept.append(pair)
     return [voted for _, voted in kept]
 
 
-def proposed(scan: Scan, gray: Gray) -> list[tuple[Place, float]]:
+def proposed(scan: Scan, gray: Gray) -> list[tuple[Square, float]]:
     """Return what a scan sees in a whole picture and in parts of it, the likeliest first.
 
     Several of them are of the same face.
@@ -91,7 +90,7 @@ def proposed(scan: Scan, gray: Gray) -> list[tuple[Place, float]]:
     return sorted(_seen(scan, gray), key=lambda pair: -pair[1])
 
 
-def _seen(scan: Scan, gray: Gray) -> Iterator[tuple[Place, float]]:
+def _seen(scan: Scan, gray: Gray) -> Iterator[tuple[Square, float]]:
     height, width = gray.shape
     whole = min(ACROSS / width, DOWN / height)
     scales = [COARSE * whole, whole]
@@ -113,13 +112,13 @@ def _seen(scan: Scan, gray: Gray) -> Iterator[tuple[Place, float]]:
                     yield ((left + ACROSS - x) / scale, (top + y) / scale, side / scale), odds
 
 
-def _voted(place: Place, found: list[tuple[Place, float]]) -> Place:
+def _voted(place: Square, found: list[tuple[Square, float]]) -> Square:
     """Return the mean of what all scans said of a place, each by its odds (box voting).
 
     Gidaris & Komodakis, "Object Detection via a Multi-Region & Semantic Segmentation-Aware CNN
     Model", ICCV 2015. The judge says what is a face, the scan better where.
     """
-    votes = [(other, math.exp(odds)) for other, odds in found if overlap(other, place) > VOTES]
+    votes = [(other, math.exp(odds)) for other, odds in found if square_iou(other, place) > VOTES]
     if not votes:
         return place
     x, y, side = np.average([other for other, _ in votes], 0, [weight for _, weight in votes])
@@ -134,7 +133,7 @@ def _starts(length: int, part: int) -> list[int]:
     return [round(i * (length - part) / (number - 1)) for i in range(number)]
 
 
-def _box(place: Place, factor: float, border: int, width: int, height: int) -> Box | None:
+def _box(place: Square, factor: float, border: int, width: int, height: int) -> Box | None:
     """Return a place as a box of the original picture, cut off at its edges."""
     x, y, side = (value / factor for value in place)
     x, y = x - border - side / 2, y - border - side / 2

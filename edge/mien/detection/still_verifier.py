@@ -7,10 +7,10 @@ edge/mien/detection/weights/still_verifier.md is its card.
 
 from __future__ import annotations
 
-from mien.boxes import Place
+from mien.boxes import Square
 from mien.detection.verifier import standardised
 from mien.pyramid import Gray, Pyramid
-from mien.tflite.interpreter import SmallNetwork, shipped
+from mien.tflite.interpreter import TfliteModel, load_weights
 
 NAME = "still_verifier.tflite"
 SIZE = 48  # px, side of the network's input
@@ -25,19 +25,19 @@ class Judge:
 
     def __init__(self, content: bytes | None = None) -> None:
         """Load the shipped network, or another of its kind: a TFLite file's bytes."""
-        self._network = SmallNetwork(content or shipped(NAME))
+        self._network = TfliteModel(content or load_weights(NAME))
 
-    def at(self, pyramid: Pyramid, place: Place) -> float:
+    def at(self, pyramid: Pyramid, place: Square) -> float:
         """Return the log odds that a place is a face: the mean of it in some sizes and mirrored."""
         x, y, side = place
         told = []
         for times in SIZES:
             shown = standardised(surroundings(pyramid, (x, y, times * side)))
-            told += [self._network.value(shown), self._network.value(shown[:, ::-1])]
+            told += [self._network.run_scalar(shown), self._network.run_scalar(shown[:, ::-1])]
         return sum(told) / len(told)
 
 
-def surroundings(pyramid: Pyramid, place: Place) -> Gray:
+def surroundings(pyramid: Pyramid, place: Square) -> Gray:
     """Return what the network is shown of a place, uint8 [SIZE, SIZE]."""
     x, y, side = place
     return pyramid.view(x, y, AROUND * side, SIZE)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from mien.boxes import Place
+from mien.boxes import Square
 from mien.pyramid import Gray, Pyramid
-from mien.tflite.interpreter import SmallNetwork, shipped
+from mien.tflite.interpreter import TfliteModel, load_weights
 
 NAME = "face_verifier.tflite"
 SIZE = 32  # px, side of the network's input: just the box
@@ -35,7 +35,7 @@ def standardised(view: Gray) -> Gray:
     return np.asarray(np.clip((view - mean) * gain + 128.0, 0, 255), np.uint8)
 
 
-def neighbours(place: Place) -> list[Place]:
+def neighbours(place: Square) -> list[Square]:
     """Return the places beside a place, and around its centre a larger and a smaller one."""
     x, y, side = place
     return [
@@ -47,16 +47,16 @@ class Faceness:
     """The network, loaded once. Not for use from several threads at once."""
 
     def __init__(self) -> None:
-        self._network = SmallNetwork(shipped(NAME))
+        self._network = TfliteModel(load_weights(NAME))
 
     def at(self, pyramid: Pyramid, x: float, y: float, side: float) -> float:
         """Return the log odds that a face fills the square around a centre (px of the frame)."""
         view = standardised(pyramid.view(x, y, side, SIZE))
-        return self._network.value(view)
+        return self._network.run_scalar(view)
 
     def near(
-        self, pyramid: Pyramid, place: Place, known: float | None = None
-    ) -> tuple[Place, float]:
+        self, pyramid: Pyramid, place: Square, known: float | None = None
+    ) -> tuple[Square, float]:
         """Return the likeliest of a place and its neighbours, and its odds; `known` are its own."""
         best, most = place, self.at(pyramid, *place) if known is None else known
         for other in neighbours(place):
@@ -65,7 +65,7 @@ class Faceness:
                 best, most = other, odds
         return best, most
 
-    def climb(self, pyramid: Pyramid, place: Place) -> tuple[Place, float]:
+    def climb(self, pyramid: Pyramid, place: Square) -> tuple[Square, float]:
         """Return where the way from neighbour to neighbour leads, and the odds there."""
         odds = self.at(pyramid, *place)
         for _ in range(CLIMBS):

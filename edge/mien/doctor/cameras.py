@@ -10,7 +10,7 @@ from mien.doctor.check import Check
 from mien.errors import UserError
 from mien.sources import picamera, v4l2
 from mien.sources.images import natural
-from mien.sources.modes import Ioctl, modes, summary
+from mien.sources.v4l2 import Ioctl, describe_modes, video_modes
 
 GROUP = "sudo usermod -aG video $USER, then log in again"
 
@@ -49,7 +49,7 @@ def _usb_cameras(ioctl: Ioctl | None) -> Iterator[Check]:
         name = f"camera usb:{number}"
         found = f"{camera.path} ({camera.card})"
         try:
-            offered = modes(camera.path, ioctl)
+            offered = video_modes(camera.path, ioctl)
         except OSError as error:
             remedy = f"close what uses it: fuser -v {camera.path}"
             yield Check(name, "warn", f"{found} does not open: {error.strerror}", remedy)
@@ -58,7 +58,7 @@ def _usb_cameras(ioctl: Ioctl | None) -> Iterator[Check]:
             remedy = "pull its plug and put it in again"
             yield Check(name, "warn", f"{found} offers no mode", remedy)
             continue
-        yield Check(name, "ok", f"{found}: {summary(offered)}")
+        yield Check(name, "ok", f"{found}: {describe_modes(offered)}")
 
 
 def _pi_cameras() -> Iterator[Check]:

@@ -46,17 +46,17 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
     """Return box and probabilities of the largest face in a picture of the demo's."""
-    from mien.classification.prediction import read
+    from mien.classification.prediction import decode_prediction
     from mien.detection.still import PhotoDetector
-    from mien.image import read_picture
-    from mien.pipeline.still import still_logits
+    from mien.image import load_image
+    from mien.pipeline.still import tta_logits
 
-    gray = read_picture(DEMO / picture).gray
+    gray = load_image(DEMO / picture).gray
     boxes = PhotoDetector().detect(gray)
     if not boxes:
         return {"picture": picture, "box": None, "probabilities": {}}
     metadata = classifier.metadata
-    reading = read(still_logits(classifier, gray, boxes[0], metadata), metadata)
+    reading = decode_prediction(tta_logits(classifier, gray, boxes[0], metadata), metadata)
     return {
         "picture": picture,
         "box": list(boxes[0]),

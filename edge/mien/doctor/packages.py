@@ -31,7 +31,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def packages(root: Path = board.ROOT, versions: Versions = installed) -> Iterator[Check]:
+def packages(root: Path = board.SYSTEM_ROOT, versions: Versions = installed) -> Iterator[Check]:
     """Check the packages that a run imports."""
     yield Check("mien", "ok", f"{versions('mien') or 'not installed'} in {sys.prefix}")
     yield _numpy(versions)

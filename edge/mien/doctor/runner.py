@@ -5,25 +5,39 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mien import board
 from mien.config import CONFIG, NONE, Setting, parameters, read_settings
 from mien.doctor.check import Check, run
 from mien.errors import UserError
 
+if TYPE_CHECKING:
+    from mien.systemd.unit import UnitOptions
+
 WIDTH = 100  # of the table
 
 
-def everything(config: str | None = None, root: Path = board.ROOT) -> list[Check]:
-    """Run all checks; `config` is the value of --config. Never raises for what it finds."""
+def everything(
+    command: Callable[[], Callable[..., None]],
+    service_options: Callable[[], UnitOptions],
+    config: str | None = None,
+    root: Path = board.SYSTEM_ROOT,
+) -> list[Check]:
+    """Run all checks. Never raises for what it finds.
+
+    `command` imports and returns the command `mien run`, whose options are checked;
+    `service_options` returns what the service's unit ought to be. Both may raise whatever an
+    import raises. `config` is the value of --config.
+    """
     from mien.doctor.network import network
     from mien.doctor.packages import packages
     from mien.doctor.system import system
     from mien.doctor.thermal import heat
 
-    settings, about_options = _options(config)
+    settings, about_options = _options(command, config)
     values = {key: setting.value for key, setting in settings.items()}
     threads = int(values.get("threads", 1))
     checks = run("system", lambda: system(root, threads))
@@ -32,7 +46,7 @@ def everything(config: str | None = None, root: Path = board.ROOT) -> list[Check
     checks += run("cameras", _cameras)
     checks += run("model", lambda: _model(str(values.get("model", "mien")), threads))
     checks += about_options
-    service = run("service", lambda: _service(root))
+    service = run("service", lambda: _service(service_options, root))
     runs = any(check.name == "service" and check.found.startswith("runs") for check in service)
     checks += run("network", lambda: network(values, runs))
     return checks + service
@@ -62,7 +76,7 @@ def text(checks: Iterable[Check]) -> str:
     return "\n".join(lines)
 
 
-def document(checks: Iterable[Check], root: Path = board.ROOT) -> str:
+def document(checks: Iterable[Check], root: Path = board.SYSTEM_ROOT) -> str:
     """Return the checks as one JSON document."""
     listed = list(checks)
     content = {
@@ -78,12 +92,14 @@ def document(checks: Iterable[Check], root: Path = board.ROOT) -> str:
 # What follows imports OpenCV and so on late: it is just what may be broken.
 
 
-def _options(config: str | None) -> tuple[dict[str, Setting], list[Check]]:
+def _options(
+    load: Callable[[], Callable[..., None]], config: str | None
+) -> tuple[dict[str, Setting], list[Check]]:
     """Return the settings of a run, none where they are wrong, and the checks about them."""
     from mien.doctor.config import options
 
     try:
-        from mien.commands.run import run as command
+        command = load()
     except Exception:  # the packages' checks say which import fails
         return {}, [Check("options", "skip", "not read: mien does not import whole")]
     file = None if config == NONE else CONFIG if config is None else Path(config)
@@ -109,15 +125,13 @@ def _model(name: str, threads: int) -> Iterable[Check]:
     return model(name, threads)
 
 
-def _service(root: Path) -> Iterable[Check]:
+def _service(service_options: Callable[[], UnitOptions], root: Path) -> Iterable[Check]:
     from mien.doctor.service import service
 
     try:
-        from mien.commands.service import service_plan
-
-        wanted = service_plan()
+        options = service_options()
     except UserError as error:
         return [Check("service", "skip", str(error))]
     except Exception:  # as in _options
         return [Check("service", "skip", "not looked at: mien does not import whole")]
-    return service(wanted, root)
+    return service(options, root)

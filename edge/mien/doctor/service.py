@@ -6,21 +6,21 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from mien.board import ROOT
+from mien.board import SYSTEM_ROOT
 from mien.doctor.check import Check
-from mien.systemd import installer as manage
-from mien.systemd.unit import Plan
+from mien.systemd import installer
+from mien.systemd.unit import UnitOptions
 
 LOOK = "journalctl -u mien -n 50"
 
 
-def service(wanted: Plan, root: Path = ROOT) -> Iterator[Check]:
+def service(options: UnitOptions, root: Path = SYSTEM_ROOT) -> Iterator[Check]:
     """Check the service; `wanted` is what its unit ought to be now."""
-    host = manage.Host(root)
+    host = installer.Host(root)
     if not host.has_systemd() or shutil.which("systemctl") is None:
         yield Check("service", "skip", "systemd does not run this machine")
         return
-    found = manage.state(host, wanted)
+    found = installer.service_state(host, options)
     if not found.installed:
         remedy = "to start with the system: sudo mien service install"
         yield Check("service", "skip", "not installed", remedy)
@@ -32,7 +32,7 @@ def service(wanted: Plan, root: Path = ROOT) -> Iterator[Check]:
     yield _memory_limit(root)
 
 
-def _runs(found: manage.State) -> Check:
+def _runs(found: installer.ServiceState) -> Check:
     again = f", restarted {found.restarts} times" if found.restarts else ""
     if found.active == "active":
         return Check("service", "warn" if again else "ok", f"runs{again}", LOOK if again else "")

@@ -22,7 +22,7 @@ LITTLE_DISK = 200 * MIB
 NO_DISK = 20 * MIB
 
 
-def system(root: Path = board.ROOT, threads: int = 1) -> Iterator[Check]:
+def system(root: Path = board.SYSTEM_ROOT, threads: int = 1) -> Iterator[Check]:
     """Check the machine; `threads` is how many the classifier is to have."""
     yield _board(root)
     yield _architecture()
@@ -34,7 +34,7 @@ def system(root: Path = board.ROOT, threads: int = 1) -> Iterator[Check]:
 
 
 def _board(root: Path) -> Check:
-    name = board.model(root)
+    name = board.board_name(root)
     if board.is_pi(root):
         return Check("board", "ok", str(name))
     return Check(

@@ -14,7 +14,7 @@ SUPPLY = "use the power supply made for this Pi and a short, thick cable"
 COOLING = "give it a heat sink or fan, or air"
 
 
-def heat(root: Path = board.ROOT) -> Iterator[Check]:
+def heat(root: Path = board.SYSTEM_ROOT) -> Iterator[Check]:
     """Check what the board says of its temperature, clock and power."""
     yield _temperature(root)
     yield _clock(root)
@@ -22,7 +22,7 @@ def heat(root: Path = board.ROOT) -> Iterator[Check]:
 
 
 def _temperature(root: Path) -> Check:
-    value = board.temperature(root)
+    value = board.cpu_temperature(root)
     if value is None:
         return Check("temperature", "skip", "the system does not say")
     found = f"{value:.1f} degrees C"
@@ -34,7 +34,7 @@ def _temperature(root: Path) -> Check:
 
 
 def _clock(root: Path) -> Check:
-    now, limit = board.clock(root), board.clock_limit(root)
+    now, limit = board.cpu_clock(root), board.cpu_clock_limit(root)
     if now is None:
         return Check("clock", "skip", "the system does not say")
     # A low clock is no fault: an idle board lowers it.
@@ -44,7 +44,7 @@ def _clock(root: Path) -> Check:
 def _throttling(root: Path) -> Check:
     if not board.is_pi(root):
         return Check("throttling", "skip", "only a Raspberry Pi says")
-    found = board.throttled(root)
+    found = board.throttling(root)
     if found is None:
         remedy = "let this user ask: sudo usermod -aG video $USER"
         return Check("throttling", "warn", "vcgencmd get_throttled gives no answer", remedy)

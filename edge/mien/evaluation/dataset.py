@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UserError
-from mien.image import decode_picture
+from mien.image import decode_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
 # What is read where several splits stand side by side and none is named: first of all the one on
@@ -32,7 +32,7 @@ LabelledFace = tuple[str, int, npt.NDArray[np.uint8]]  # name, label's index, gr
 
 
 @dataclass(frozen=True)
-class FaceSet:
+class LabelledImages:
     """The faces of one split, listed and not yet read."""
 
     path: Path
@@ -57,7 +57,7 @@ class FaceSet:
                 archive = stack.enter_context(_open_zip(self.path))
             for name, label in self.members:
                 try:
-                    picture = decode_picture(self._read(archive, name), f"{self.path}/{name}")
+                    picture = decode_image(self._read(archive, name), f"{self.path}/{name}")
                 except UserError as error:
                     if skipped is None:
                         raise
@@ -84,7 +84,7 @@ def read_faces(
     return list_faces(path, labels, split).faces()
 
 
-def list_faces(path: str | Path, labels: Sequence[str], split: str | None = None) -> FaceSet:
+def list_faces(path: str | Path, labels: Sequence[str], split: str | None = None) -> LabelledImages:
     """List the faces of a folder or zip; `labels` are the names of the class folders, in order.
 
     `split` is the name of a folder above the class folders or the beginning of file names up to
@@ -119,7 +119,7 @@ def list_faces(path: str | Path, labels: Sequence[str], split: str | None = None
         )
     chosen, members, others = _choose(path, _splits(found), split)
     _check_classes(path, chosen, members, labels)
-    return FaceSet(path, chosen, others, tuple(sorted(ignored)), tuple(sorted(members)))
+    return LabelledImages(path, chosen, others, tuple(sorted(ignored)), tuple(sorted(members)))
 
 
 def _splits(

@@ -1,14 +1,15 @@
-"""What a classifier is worth, in NumPy alone: the device has no scikit-learn."""
+"""Classification metrics and calibration in NumPy; the device has no scikit-learn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-BINS = 15  # of equal width, as in Guo et al. 2017
+CALIBRATION_BINS = 15  # of equal width, as in Guo et al. 2017
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
@@ -33,17 +34,40 @@ def f1(counts: Ints) -> npt.NDArray[np.float64]:
     return np.asarray(2 * np.diag(counts) / np.maximum(both, 1), np.float64)
 
 
-def ece(labels: Ints, probabilities: Floats, bins: int = BINS) -> float:
-    """Return the expected calibration error of labels [n] and probabilities [n, K].
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against accuracy, per bin of confidence; bins without faces are NaN."""
 
-    The mean over `bins` equal bins of confidence (lower edge open, upper closed) of the distance
-    between confidence and accuracy, weighted by their faces; Guo et al., ICML 2017.
+    edges: npt.NDArray[np.float64]  # [bins + 1]
+    confidence: npt.NDArray[np.float64]  # [bins], mean of the largest probability
+    accuracy: npt.NDArray[np.float64]  # [bins], fraction
+    count: npt.NDArray[np.int64]  # [bins]
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: gaps of accuracy and confidence, weighted by their faces."""
+        filled = self.count > 0
+        gaps = np.abs(self.accuracy - self.confidence)[filled]
+        return float((gaps * self.count[filled]).sum() / self.count.sum())
+
+
+def reliability(labels: Ints, probabilities: Floats, bins: int = CALIBRATION_BINS) -> Reliability:
+    """Return the reliability diagram of labels [n] and probabilities [n, K].
+
+    Faces go into `bins` equal bins (lower edge open, upper closed) by their largest probability;
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
-    confidence = probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(place, weights=confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(labels))
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        return Reliability(
+            edges=np.linspace(0, 1, bins + 1),
+            confidence=np.bincount(index, weights=confidence, minlength=bins) / count,
+            accuracy=np.bincount(index, weights=right, minlength=bins) / count,
+            count=count,
+        )
 
 
 def score(labels: Ints, probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
@@ -66,7 +90,7 @@ def score(labels: Ints, probabilities: Floats, names: Sequence[str]) -> dict[str
             name: float(value) if there else None
             for name, value, there in zip(names, recalls, present, strict=True)
         },
-        "ece": ece(labels, probabilities),
+        "ece": reliability(labels, probabilities).ece,
         "n": len(labels),
         "confusion": counts.tolist(),
     }

@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from mien.errors import UserError
 
-PORTS = {"mqtt": 1883, "mqtts": 8883}
-PASSWORD = "MIEN_MQTT_PASSWORD"  # the environment variable's name
-LONGEST_TOPIC = 200  # characters; with what follows far below MQTT's 65,535
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+PASSWORD_VARIABLE = "MIEN_MQTT_PASSWORD"  # the environment variable's name
+MAX_TOPIC_LENGTH = 200  # characters; with what follows far below MQTT's 65,535
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,19 @@ def parse_broker(text: str) -> Broker:
         port = parts.port
     except ValueError:
         raise UserError(_wrong("its port or host is not one")) from None
-    if parts.scheme not in PORTS:
+    if parts.scheme not in DEFAULT_PORTS:
         raise UserError(_wrong("it does not begin so"))
     if parts.password is not None:
         raise UserError(
-            "--mqtt may hold no password, for everybody on this machine can read a command line; "
-            f"put it into the environment variable {PASSWORD} or into --mqtt-password-file."
+            "--mqtt must not hold a password: everybody on this machine can read a command line. "
+            f"Put it into the environment variable {PASSWORD_VARIABLE} or --mqtt-password-file."
         )
     if not parts.hostname or parts.query or parts.fragment or port == 0:
         raise UserError(_wrong("the host is missing" if not parts.hostname else "more follows"))
     user = unquote(parts.username) if parts.username else None
     return Broker(
         parts.hostname,
-        port or PORTS[parts.scheme],
+        port or DEFAULT_PORTS[parts.scheme],
         parts.scheme == "mqtts",
         user,
         _topic(parts),
@@ -74,7 +74,7 @@ def read_password(file: Path | None) -> str | None:
         if not password:
             raise UserError(f"{file} is empty; write the broker's password into it.")
         return password
-    return os.environ.get(PASSWORD) or None
+    return os.environ.get(PASSWORD_VARIABLE) or None
 
 
 def _topic(parts: SplitResult) -> str:
@@ -82,10 +82,10 @@ def _topic(parts: SplitResult) -> str:
     if not topic:
         host = re.sub(r"[^A-Za-z0-9_-]+", "_", socket.gethostname().split(".")[0])
         return f"mien/{host or 'camera'}"
-    if len(topic) > LONGEST_TOPIC or re.search(r"[+#\x00-\x1f\x7f]|//", topic):
+    if len(topic) > MAX_TOPIC_LENGTH or re.search(r"[+#\x00-\x1f\x7f]|//", topic):
         raise UserError(
             "The topic in --mqtt may hold neither + nor #, no empty level and at most "
-            f"{LONGEST_TOPIC} characters; write it as in mqtt://broker.local/mien/kitchen."
+            f"{MAX_TOPIC_LENGTH} characters; write it as in mqtt://broker.local/mien/kitchen."
         )
     return topic
 

@@ -13,15 +13,17 @@ from typing import Any
 
 from mien.classification.prediction import UNCERTAIN
 from mien.mqtt.broker import Broker
-from mien.mqtt.state import NO_FACE, PEOPLE
+from mien.mqtt.state import MAX_PEOPLE, NO_FACE
 
-PREFIX = "homeassistant"
-STATUS = f"{PREFIX}/status"  # Home Assistant says "online" there once it has started
+DISCOVERY_PREFIX = "homeassistant"
+HA_STATUS_TOPIC = (
+    f"{DISCOVERY_PREFIX}/status"  # Home Assistant says "online" there once it has started
+)
 
 
 def discovery_topic(broker: Broker) -> str:
     """Return where the message belongs."""
-    return f"{PREFIX}/device/{_id(broker)}/config"
+    return f"{DISCOVERY_PREFIX}/device/{_id(broker)}/config"
 
 
 def discovery(broker: Broker, labels: Sequence[str], board: str | None = None) -> bytes:
@@ -101,7 +103,7 @@ def discovery(broker: Broker, labels: Sequence[str], board: str | None = None) -
             "icon": "mdi:cctv",
         },
     }
-    for index in range(PEOPLE):
+    for index in range(MAX_PEOPLE):
         there = f"value_json.people | count > {index}"
         components[f"person_{index + 1}"] = sensor(
             f"person_{index + 1}",

@@ -10,24 +10,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mien.board import model, temperature
+from mien.board import board_name, cpu_temperature
 from mien.errors import UserError
-from mien.log import Said
+from mien.log import LogEvent
 from mien.mqtt.broker import Broker
-from mien.mqtt.discovery import STATUS, discovery, discovery_topic
-from mien.mqtt.state import SETTLED_S, Watcher, camera_state
-from mien.pipeline.still import FrameResult
+from mien.mqtt.discovery import HA_STATUS_TOPIC, discovery, discovery_topic
+from mien.mqtt.state import DEBOUNCE_S, StateTracker, camera_state
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame, Say
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
-BEAT_S = 30.0  # s between two states where nothing changes
-WAITING = 1000  # changes kept while the broker is away; some 500 KB
-FIRST_S = 1  # s until the first attempt to connect again
-LONGEST_S = 15  # s between two attempts, reached by doubling
-LAST_S = 2.0  # s for the last words at the end
-HOT_EVERY_S = 10.0  # s between two looks at the board's temperature
-AWAY = "cannot be reached"
-REFUSED = "refuses the user name or password"
+REPEAT_INTERVAL_S = 30.0  # s between two states where nothing changes
+MAX_QUEUED = 1000  # changes kept while the broker is away; some 500 KB
+MIN_RECONNECT_S = 1  # s until the first attempt to connect again
+MAX_RECONNECT_S = 15  # s between two attempts, reached by doubling
+CLOSE_TIMEOUT_S = 2.0  # s for the last words at the end
+TEMPERATURE_INTERVAL_S = 10.0  # s between two looks at the board's temperature
+UNREACHABLE = "cannot be reached"
+BAD_CREDENTIALS = "refuses the user name or password"
 
 
 def check_installed() -> None:
@@ -51,34 +51,34 @@ class MqttOutput:
         broker: Broker,
         password: str | None,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         say: Say = print,
-        settled: float = SETTLED_S,
-        beat: float = BEAT_S,
-        waiting: int = WAITING,
-        longest: int = LONGEST_S,
-        hot: Callable[[], float | None] = temperature,
+        debounce_s: float = DEBOUNCE_S,
+        repeat_s: float = REPEAT_INTERVAL_S,
+        max_queued: int = MAX_QUEUED,
+        max_reconnect_s: int = MAX_RECONNECT_S,
+        temperature: Callable[[], float | None] = cpu_temperature,
     ) -> None:
         check_installed()
         self.broker = broker
         self.dropped = 0  # changes that no longer fitted into the queue
         self._pause = pause
         self._say = say
-        self._beat = beat
-        self._hot = hot
-        self._warmth: tuple[float, float | None] = (-HOT_EVERY_S, None)
-        self._watcher = Watcher(settled)
+        self._repeat_s = repeat_s
+        self._read_temperature = temperature
+        self._temperature: tuple[float, float | None] = (-TEMPERATURE_INTERVAL_S, None)
+        self._tracker = StateTracker(debounce_s)
         self._lock = threading.Lock()  # of the watcher and the queue
         self._queue: deque[bytes] = deque()
-        self._waiting = waiting
+        self._max_queued = max_queued
         self._work = threading.Event()
         self._connected = threading.Event()
         self._arrival = threading.Condition()
         self._arrived: set[int] = set()  # numbers of messages that the broker has
         self._closing = False
-        self._told: str | None = None  # the last trouble said, so that it is said once
-        self._discovery = discovery(broker, labels, model())
-        self._client = self._make_client(password, longest)
+        self._trouble_reported: str | None = None  # the last trouble said, so that it is said once
+        self._discovery = discovery(broker, labels, board_name())
+        self._client = self._make_client(password, max_reconnect_s)
         self._worker = threading.Thread(target=self._publish, name="mien-mqtt", daemon=True)
         self._client.connect_async(broker.host, broker.port, keepalive=30)
         self._client.loop_start()
@@ -92,7 +92,7 @@ class MqttOutput:
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame in; a change goes into the queue."""
         with self._lock:
-            if self._watcher.look(result, time.monotonic()):
+            if self._tracker.update(result, time.monotonic()):
                 self._enqueue(repeated=False)
 
     def changed(self, change: Change) -> None:
@@ -103,7 +103,7 @@ class MqttOutput:
         """Send what waits, say "offline" and leave."""
         self._closing = True
         self._work.set()
-        self._worker.join(LAST_S)
+        self._worker.join(CLOSE_TIMEOUT_S)
         if self._connected.is_set():
             sent = self._client.publish(
                 f"{self.broker.topic}/availability", b"offline", qos=1, retain=True
@@ -113,7 +113,7 @@ class MqttOutput:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _make_client(self, password: str | None, longest: int) -> Any:
+    def _make_client(self, password: str | None, max_reconnect_s: int) -> Any:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -123,7 +123,7 @@ class MqttOutput:
             client.username_pw_set(broker.user or "", password)
         if broker.tls:
             client.tls_set_context(ssl.create_default_context())
-        client.reconnect_delay_set(FIRST_S, longest)
+        client.reconnect_delay_set(MIN_RECONNECT_S, max_reconnect_s)
         client.will_set(f"{broker.topic}/availability", b"offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -134,14 +134,14 @@ class MqttOutput:
 
     def _on_connect(self, client: Any, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
         if reason.is_failure:
-            words = REFUSED if reason.value in (134, 135) else f"refuses us ({reason})"
-            self._trouble(words)
+            words = BAD_CREDENTIALS if reason.value in (134, 135) else f"refuses us ({reason})"
+            self._report_trouble(words)
             return
-        client.subscribe([(f"{self.broker.topic}/camera/set", 1), (STATUS, 1)])
+        client.subscribe([(f"{self.broker.topic}/camera/set", 1), (HA_STATUS_TOPIC, 1)])
         self._introduce(client)
-        if self._told is not None:
-            self._tell("answers again.", "broker-back")
-            self._told = None
+        if self._trouble_reported is not None:
+            self._report("answers again.", "broker-back")
+            self._trouble_reported = None
         with self._lock:
             if not self._queue:  # a broker that was started anew has forgotten the state
                 self._enqueue(repeated=True)
@@ -153,17 +153,17 @@ class MqttOutput:
         client.publish(f"{self.broker.topic}/availability", b"online", qos=1, retain=True)
 
     def _on_connect_fail(self, _client: Any, _data: Any) -> None:
-        self._trouble(AWAY)
+        self._report_trouble(UNREACHABLE)
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _props: Any
     ) -> None:
         self._connected.clear()
-        if not self._closing and reason.is_failure and self._told is None:
-            self._trouble("has gone")
+        if not self._closing and reason.is_failure and self._trouble_reported is None:
+            self._report_trouble("has gone")
 
     def _on_message(self, client: Any, _data: Any, message: Any) -> None:
-        if message.topic == STATUS:
+        if message.topic == HA_STATUS_TOPIC:
             if message.payload == b"online":  # Home Assistant has started
                 self._introduce(client)
                 with self._lock:
@@ -177,32 +177,34 @@ class MqttOutput:
 
     def _camera(self, state: str) -> None:
         with self._lock:
-            if self._watcher.camera(state):
+            if self._tracker.camera(state):
                 self._enqueue(repeated=False)
 
-    def _trouble(self, words: str) -> None:
+    def _report_trouble(self, words: str) -> None:
         # What has gone cannot be reached either: that is one trouble.
-        if words != self._told and (self._told is None or words != AWAY):
-            self._told = words
-            self._tell(f"{words}; trying again.", "broker-lost")
+        if words != self._trouble_reported and (
+            self._trouble_reported is None or words != UNREACHABLE
+        ):
+            self._trouble_reported = words
+            self._report(f"{words}; trying again.", "broker-lost")
 
-    def _tell(self, words: str, event: str) -> None:
+    def _report(self, words: str, event: str) -> None:
         shown = self.broker.shown
-        self._say(Said(f"the MQTT broker at {shown} {words}", event, broker=shown))
+        self._say(LogEvent(f"the MQTT broker at {shown} {words}", event, broker=shown))
 
     def _enqueue(self, repeated: bool) -> None:
         """Put the state into the queue, with the lock held; the oldest goes where it is full."""
         now = time.monotonic()
-        if now - self._warmth[0] >= HOT_EVERY_S:
-            self._warmth = (now, self._hot())
-        self._queue.append(self._watcher.message(now, self._warmth[1], repeated))
-        if len(self._queue) > self._waiting:
+        if now - self._temperature[0] >= TEMPERATURE_INTERVAL_S:
+            self._temperature = (now, self._read_temperature())
+        self._queue.append(self._tracker.message(now, self._temperature[1], repeated))
+        if len(self._queue) > self._max_queued:
             self._queue.popleft()
             self.dropped += 1
             if self.dropped == 1:
                 self._say(
-                    f"more than {self._waiting} changes wait for the MQTT broker; the oldest are "
-                    "dropped."
+                    f"more than {self._max_queued} changes wait for the MQTT broker; "
+                    "the oldest are dropped."
                 )
         self._work.set()
 
@@ -211,7 +213,7 @@ class MqttOutput:
         topic = f"{self.broker.topic}/state"
         last = time.monotonic()
         while True:
-            self._work.wait(max(0.0, last + self._beat - time.monotonic()))
+            self._work.wait(max(0.0, last + self._repeat_s - time.monotonic()))
             self._work.clear()
             if not self._connected.is_set():
                 if self._closing:
@@ -220,7 +222,7 @@ class MqttOutput:
                 if not self._connected.is_set():
                     self._work.clear()
                     continue
-            due = time.monotonic() - last >= self._beat
+            due = time.monotonic() - last >= self._repeat_s
             if due and not self._queue and not self._closing:
                 with self._lock:
                     self._enqueue(repeated=True)

@@ -13,19 +13,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mien.boxes import Box
 from mien.classification.prediction import UNCERTAIN
-from mien.classification.preprocess import Box
 from mien.pipeline.results import Face
 
 Pixels = npt.NDArray[np.uint8]
 
 BLACK = (0, 0, 0)
-SURE = (60, 210, 255)  # blue, green, red: amber
-UNSURE = (215, 215, 215)
+CONFIDENT_COLOR = (60, 210, 255)  # blue, green, red: amber
+UNCERTAIN_COLOR = (215, 215, 215)
 FONT = cv2.FONT_HERSHEY_DUPLEX
-CAPITAL = 21  # px, the height of this font's capitals at scale 1
-LEGIBLE = 8  # px, the smallest such height that can be read
-ROOMY = 320  # px, the shorter side from which a label stands beside a face instead of over it
+FONT_CAPITAL_PX = 21  # px, the height of this font's capitals at scale 1
+MIN_CAPITAL_PX = 8  # px, the smallest such height that can be read
+MIN_SIDE_PX = 320  # px, the shorter side from which a label stands beside a face instead of over it
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def annotate(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
     line = max(1, round(min(height, width) / 240))
     plates: list[Box] = []
     for face in faces:
-        _draw_box(canvas, face.box, line, _colour(face))
+        _draw_box(canvas, face.box, line, _color(face))
     boxes = [face.box for face in faces]
     for face in faces:
         label = _fit(face, width, height)
@@ -56,46 +56,49 @@ def annotate(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
         others = [box for box in boxes if box is not face.box]
         plate = _place(face.box, label.size, (width, height), 2 * line, plates, others)
         plates.append(plate)
-        _draw_label(canvas, plate, label, _colour(face))
+        _draw_label(canvas, plate, label, _color(face))
     return canvas
 
 
 def annotate_photo(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
     """Return as `annotate` does, but a small picture enlarged by a whole factor, to be legible."""
-    factor = -(-ROOMY // min(bgr.shape[:2]))
+    factor = -(-MIN_SIDE_PX // min(bgr.shape[:2]))
     if factor <= 1:
         return annotate(bgr, faces)
     large = cv2.resize(bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     scaled = [
-        Face((x * factor, y * factor, w * factor, h * factor), face.reading)
+        Face((x * factor, y * factor, w * factor, h * factor), face.prediction)
         for face in faces
         for x, y, w, h in [face.box]
     ]
     return annotate(np.asarray(large, np.uint8), scaled)
 
 
-def _colour(face: Face) -> tuple[int, int, int]:
-    return UNSURE if face.reading.emotion == UNCERTAIN else SURE
+def _color(face: Face) -> tuple[int, int, int]:
+    return UNCERTAIN_COLOR if face.prediction.emotion == UNCERTAIN else CONFIDENT_COLOR
 
 
-def _draw_box(canvas: Pixels, box: Box, line: int, colour: tuple[int, int, int]) -> None:
+def _draw_box(canvas: Pixels, box: Box, line: int, color: tuple[int, int, int]) -> None:
     height, width = canvas.shape[:2]
     x, y, w, h = box
     inset = line  # so that all of the line is in the picture
     left, top = max(x, inset), max(y, inset)
     right, bottom = min(x + w, width - inset) - 1, min(y + h, height - inset) - 1
-    for thickness, tone in ((line + 2 * max(1, line // 2), BLACK), (line, colour)):
+    for thickness, tone in ((line + 2 * max(1, line // 2), BLACK), (line, color)):
         cv2.rectangle(canvas, (left, top), (right, bottom), tone, thickness)
 
 
 def _fit(face: Face, width: int, height: int) -> _Label | None:
     """Return the label at the size that suits the picture, smaller where it would not fit."""
-    text = f"{face.reading.emotion} {100 * face.reading.confidence:.0f}%"
+    text = f"{face.prediction.emotion} {100 * face.prediction.confidence:.0f}%"
     # A label follows its face's size within bounds that the picture sets.
     shorter = min(width, height)
-    capital = min(max(face.box[2] / 10, shorter / 40, LEGIBLE + 2), max(shorter / 22, LEGIBLE + 2))
-    while capital >= LEGIBLE:
-        scale, thickness = capital / CAPITAL, max(1, int(capital / 12))
+    capital = min(
+        max(face.box[2] / 10, shorter / 40, MIN_CAPITAL_PX + 2),
+        max(shorter / 22, MIN_CAPITAL_PX + 2),
+    )
+    while capital >= MIN_CAPITAL_PX:
+        scale, thickness = capital / FONT_CAPITAL_PX, max(1, int(capital / 12))
         (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, thickness)
         pad = max(2, round(capital * 0.45))
         size = (text_width + 2 * pad, text_height + below // 2 + 2 * pad)
@@ -153,9 +156,9 @@ def _overlap(a: Box, b: Box) -> int:
     return max(0, across) * max(0, down)
 
 
-def _draw_label(canvas: Pixels, plate: Box, label: _Label, colour: tuple[int, int, int]) -> None:
+def _draw_label(canvas: Pixels, plate: Box, label: _Label, color: tuple[int, int, int]) -> None:
     x, y, w, h = plate
-    cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), colour, cv2.FILLED)
+    cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), color, cv2.FILLED)
     cv2.rectangle(canvas, (x, y), (x + w - 1, y + h - 1), BLACK, 1)
     place = (x + label.origin[0], y + label.origin[1])
     cv2.putText(canvas, label.text, place, FONT, label.scale, BLACK, label.thickness, cv2.LINE_AA)

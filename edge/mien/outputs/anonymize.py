@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.classification.preprocess import Box
-from mien.pipeline.still import FrameResult
+from mien.boxes import Box
+from mien.pipeline.results import FrameResult
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -19,7 +19,7 @@ HOLD_S = 2.0  # s for which a face's last place stays hidden: the detector misse
 MOST_PLACES = 400  # kept at once: boxes of some seconds
 
 
-class Blur:
+class FaceAnonymizer:
     """Hides the faces of a frame, and for two seconds the places where faces just were.
 
     A face that turns away is lost to the detector before it is lost to the eye.

@@ -1,4 +1,4 @@
-"""One colour per label, the same on the page and in a report."""
+"""One color per label, the same on the page and in a report."""
 
 from __future__ import annotations
 
@@ -22,16 +22,10 @@ _OTHERS = ("#c2569b", "#a5643c", "#4f6d3a", "#5aa9e6", "#b08d57", "#6b4f9e")
 GRAY = "#b9bfc6"  # of "uncertain"
 
 
-def colours(labels: Sequence[str]) -> dict[str, str]:
+def colors(labels: Sequence[str]) -> dict[str, str]:
     """Return "#rrggbb" for every label and for "uncertain"."""
     rest = [label for label in labels if label not in _USUAL]
     chosen = {
         label: _USUAL.get(label) or _OTHERS[rest.index(label) % len(_OTHERS)] for label in labels
     }
     return {**chosen, UNCERTAIN: GRAY}
-
-
-def bgr(colour: str) -> tuple[int, int, int]:
-    """Return "#rrggbb" as OpenCV has it: blue, green, red."""
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return blue, green, red

@@ -6,9 +6,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.atomic import part_of, put
+from mien.atomic import commit, temp_path
 from mien.errors import UserError
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
 
 COLUMNS = ("frame", "time", "picture", "face", "x", "y", "w", "h", "emotion", "confidence")
@@ -24,7 +24,7 @@ class CsvOutput:
 
     def __init__(self, path: Path, labels: Sequence[str]) -> None:
         self._path = path.resolve()  # a link stays one
-        self._part = part_of(self._path)
+        self._part = temp_path(self._path)
         self._labels = labels
         try:
             # Line by line, so that what a power cut leaves is of use.
@@ -38,7 +38,7 @@ class CsvOutput:
         """Write the rows of a frame's faces."""
         try:
             for number, face in enumerate(result.faces):
-                reading = face.reading
+                reading = face.prediction
                 self._rows.writerow(
                     [
                         int(result.frame),
@@ -66,4 +66,4 @@ class CsvOutput:
         except OSError as error:
             self._part.unlink(missing_ok=True)
             raise UserError(f"{self._path} cannot be written: {error.strerror}.") from error
-        put(self._part, self._path)
+        commit(self._part, self._path)

@@ -10,6 +10,7 @@ import time
 
 import cv2
 
+from mien.child import code_command
 from mien.errors import UserError
 from mien.sources.base import Pixels
 
@@ -18,7 +19,7 @@ KEYS = (ord("q"), ord("x"), 27)
 SLICE_MS = 20  # between two looks at keys and signals
 
 
-class Window:
+class DisplayWindow:
     """Shows pictures. `paced` holds each until the next one's time, as a player does."""
 
     def __init__(self, paced: bool, fps: float) -> None:
@@ -81,7 +82,7 @@ def check_screen() -> None:
     trial = "import cv2; cv2.namedWindow('mien'); cv2.destroyAllWindows()"
     try:
         done = subprocess.run(
-            [sys.executable, "-c", trial], capture_output=True, text=True, timeout=30, check=False
+            code_command(trial), capture_output=True, text=True, timeout=30, check=False
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"The screen for --window does not answer; {advice}.") from None

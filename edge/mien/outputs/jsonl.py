@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mien.errors import UserError
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Change, Frame
 
 
@@ -19,22 +19,18 @@ def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
     line: dict[str, Any] = {"frame": int(result.frame), "time": round(float(result.time), 4)}
     if frame.picture is not None:
         line["picture"] = frame.picture
-    line["faces"] = [
-        {
-            **({} if face.id is None else {"id": face.id, "age": round(float(face.age), 3)}),
-            "box": [int(value) for value in face.box],
-            "emotion": face.reading.emotion,
-            "confidence": round(float(face.reading.confidence), 4),
-            "probabilities": {
-                label: round(float(p), 4) for label, p in face.reading.probabilities.items()
-            },
-        }
-        for face in result.faces
-    ]
+    line["faces"] = [_face(face) for face in result.faces]
     if result.latency is not None:
         line["latency_ms"] = round(1e3 * float(result.latency), 1)
     line["ms"] = {stage: round(float(ms), 3) for stage, ms in result.ms.items()}
     return line
+
+
+def _face(face: Face) -> dict[str, Any]:
+    content = face.to_json()
+    number = content.pop("id")
+    followed = {} if number is None else {"id": number, "age": round(float(face.age), 3)}
+    return {**followed, **content}
 
 
 class JsonlOutput:

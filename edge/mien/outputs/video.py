@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mien.atomic import part_of, put
+from mien.atomic import commit, temp_path
 from mien.errors import UserError
-from mien.silence import hush
+from mien.log import silence_native_logs
 from mien.sources.base import Pixels
 
 # MPEG-4 part 2: in every build of OpenCV, unlike H.264, and cheap enough for a Pi.
@@ -27,7 +27,7 @@ class VideoOutput:
     def __init__(self, path: Path, fps: float, follow_time: bool) -> None:
         check_suffix(path)
         self._path = path.resolve()  # a link stays one
-        self._part = part_of(self._path)
+        self._part = temp_path(self._path)
         self._fps = fps
         self._follow_time = follow_time
         self._writer: cv2.VideoWriter | None = None
@@ -66,10 +66,10 @@ class VideoOutput:
         if not playable:
             self._part.unlink(missing_ok=True)
             raise UserError(f"{self._path} could not be completed; is the disk full?")
-        put(self._part, self._path)
+        commit(self._part, self._path)
 
     def _open(self, picture: Pixels) -> cv2.VideoWriter:
-        hush()
+        silence_native_logs()
         height, width = picture.shape[:2]
         # The codec halves the colour's resolution: even sides only.
         self._size = (max(2, width - width % 2), max(2, height - height % 2))

@@ -1,39 +1,28 @@
-"""One still picture in, every face of it read, each in several views."""
+"""Still-picture pipeline: detects every face and classifies it with test-time augmentation."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.boxes import Box
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import read
-from mien.classification.preprocess import Box, still_views
+from mien.classification.prediction import decode_prediction
+from mien.classification.preprocess import tta_crops
 from mien.detection.haar import Detector
-from mien.pipeline.results import Face
+from mien.pipeline.results import Face, FrameResult
 from mien.tflite.model_file import Metadata
 
 if TYPE_CHECKING:
     from mien.sources.base import Frame
 
 
-@dataclass(frozen=True)
-class FrameResult:
-    """What was found in one frame."""
-
-    frame: int  # the frame's index
-    time: float  # s, the frame's own
-    faces: tuple[Face, ...]
-    ms: dict[str, float]  # "detect", "classify" and "total", milliseconds
-    latency: float | None = None  # s, from the exposure to this result; None of a file
-
-
-class Pipeline:
-    """A detector and a classifier in a row; every face of a still is read."""
+class ImagePipeline:
+    """Detector and classifier for single pictures."""
 
     def __init__(self, detector: Detector, classifier: Classifier, metadata: Metadata) -> None:
         self.detector = detector
@@ -60,21 +49,20 @@ class Pipeline:
         `None` for a box takes the whole picture as one face.
         """
         whole = (0, 0, gray.shape[1], gray.shape[0])
+        metadata = self.metadata
+        logits = [tta_logits(self.classifier, gray, box, metadata) for box in boxes]
         return tuple(
-            Face(
-                box or whole,
-                read(still_logits(self.classifier, gray, box, self.metadata), self.metadata),
-            )
-            for box in boxes
+            Face(box or whole, decode_prediction(row, metadata))
+            for box, row in zip(boxes, logits, strict=True)
         )
 
 
-def still_logits(
+def tta_logits(
     classifier: Classifier, gray: npt.NDArray[np.uint8], box: Box | None, metadata: Metadata
 ) -> npt.NDArray[np.float32]:
-    """Return the logits, float32 [K], of a face in a still, uint8 [H, W]: the mean of its views.
+    """Return the logits, float32 [K], of a face in a picture, uint8 [H, W]: the mean of its crops.
 
-    Raises as `mien.classification.preprocess.face_input` does.
+    Raises as `mien.classification.preprocess.preprocess_face` does.
     """
-    told: npt.NDArray[np.float32] = classifier.logits(still_views(gray, box, metadata)).mean(axis=0)
-    return told
+    logits: npt.NDArray[np.float32] = classifier.logits(tta_crops(gray, box, metadata)).mean(axis=0)
+    return logits

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from mien.pipeline.still import FrameResult
-from mien.reactions.matcher import Occasion, Watch
+from mien.pipeline.results import FrameResult
+from mien.reactions.matcher import RuleMatcher, Trigger
 from mien.reactions.rules import Rule
-from mien.reactions.runner import Actor
+from mien.reactions.runner import ActionRunner
 from mien.sources.base import Change, Frame, Say
 
 
@@ -17,43 +17,37 @@ class ReactionsOutput:
     """Watches the frames for every rule, and acts in threads of their own."""
 
     def __init__(self, rules: Sequence[Rule], say: Say = print) -> None:
-        self._rules = [(Watch(rule), Actor(rule, say)) for rule in rules]
+        self._rules = [(RuleMatcher(rule), ActionRunner(rule, say)) for rule in rules]
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame in."""
-        for watch, actor in self._rules:
-            for occasion in watch.look(result):
-                actor.put(event(watch.rule, occasion, result))
+        for matcher, runner in self._rules:
+            for trigger in matcher.update(result):
+                runner.put(event(matcher.rule, trigger, result))
 
     def changed(self, change: Change) -> None:
         """Begin anew where the camera was lost: no frame is not the same as no face."""
-        for watch, _ in self._rules:
-            watch.reset()
+        for matcher, _ in self._rules:
+            matcher.reset()
 
     def close(self) -> None:
         """Wait a little for what is under way."""
-        for _, actor in self._rules:
-            actor.close()
+        for _, runner in self._rules:
+            runner.close()
 
 
-def event(rule: Rule, occasion: Occasion, result: FrameResult) -> dict[str, Any]:
+def event(rule: Rule, trigger: Trigger, result: FrameResult) -> dict[str, Any]:
     """Return what a command or URL is told; docs/reactions.md describes it."""
-    face = occasion.face
-    told: dict[str, Any] = {
+    face = trigger.face
+    content: dict[str, Any] = {
         "rule": rule.text,
         "clock": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "frame": int(result.frame),
         "time": round(float(result.time), 3),
-        "lasted": round(float(result.time - occasion.since), 3),
+        "lasted": round(float(result.time - trigger.since), 3),
         "faces": len(result.faces),
         "face": None,
     }
     if face is not None:
-        told["face"] = {
-            "id": face.id,
-            "box": [int(value) for value in face.box],
-            "emotion": face.reading.emotion,
-            "confidence": round(float(face.reading.confidence), 4),
-            "probabilities": {k: round(float(p), 4) for k, p in face.reading.probabilities.items()},
-        }
-    return told
+        content["face"] = face.to_json()
+    return content

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mien.classification.prediction import UNCERTAIN, Reading
+from mien.classification.prediction import UNCERTAIN, Prediction
 from mien.errors import UserError
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 
-UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
-REST_S = 30.0  # s in which a rule that has acted does not act again
-HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
-EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+TIME_UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+DEFAULT_REST_S = 30.0  # s in which a rule that has acted does not act again
+LEVEL_HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
+RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
 
-_RULE = re.compile(
+_RULE_PATTERN = re.compile(
     r"(?:(?P<scope>any|each|all)\s+)?"
     r"(?:(?P<no>no\s+face)|(?P<face>face)|(?P<label>[A-Za-z_-]+)"
     r"(?:\s*(?P<sign>>=?|<=?)\s*(?P<level>[0-9]*\.?[0-9]+)(?P<percent>\s*%)?)?)"
@@ -38,12 +38,12 @@ class Rule:
     present: bool  # whether the face, or label, is to be there; False only of "no face"
     level: float | None  # the label's probability is above it, or below; None: it is the emotion
     above: bool
-    lasting: float  # s without interruption before it acts
-    rest: float  # s before it may act again
+    duration_s: float  # s without interruption before it acts
+    rest_s: float  # s before it may act again
     command: tuple[str, ...] | None  # the program and its arguments
     url: str | None  # or where to post
 
-    def holds(self, reading: Reading, already: bool) -> bool:
+    def holds(self, reading: Prediction, already: bool) -> bool:
         """Whether one face fulfils the condition; `already` where it did just before.
 
         What has begun ends only a little beyond the level, so that a value that trembles there
@@ -54,14 +54,14 @@ class Rule:
         if self.level is None:
             return reading.emotion == self.label
         value = reading.probabilities.get(self.label, 0.0)
-        slack = HYSTERESIS if already else 0.0
+        slack = LEVEL_HYSTERESIS if already else 0.0
         return value > self.level - slack if self.above else value < self.level + slack
 
     def holds_of(self, result: FrameResult, already: bool) -> bool:
         """Whether a frame as a whole does."""
         if not self.present:
             return not result.faces
-        held = [self.holds(face.reading, already) for face in result.faces]
+        held = [self.holds(face.prediction, already) for face in result.faces]
         return bool(held) and (all(held) if self.scope == "all" else any(held))
 
 
@@ -72,13 +72,13 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
     if not colon or not target:
         raise UserError(
             f"--on '{_short(text)}' says not what to do; write a condition, a colon and a command "
-            f"or URL, {EXAMPLE}."
+            f"or URL, {RULE_EXAMPLE}."
         )
-    match = _RULE.fullmatch(condition)
+    match = _RULE_PATTERN.fullmatch(condition)
     if match is None:
         raise UserError(
             f"--on '{_short(condition)}' is no condition; write what is seen, how long it lasts "
-            f"and what to do, {EXAMPLE}."
+            f"and what to do, {RULE_EXAMPLE}."
         )
     label = match["label"]
     if label is not None and label not in (*labels, UNCERTAIN):
@@ -104,7 +104,7 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
         level,
         not (match["sign"] or ">").startswith("<"),
         _seconds(match["lasting"], condition, 0.0),
-        _seconds(match["rest"], condition, REST_S),
+        _seconds(match["rest"], condition, DEFAULT_REST_S),
         command,
         url,
     )
@@ -114,11 +114,11 @@ def _seconds(text: str | None, condition: str, default: float) -> float:
     if text is None:
         return default
     match = re.fullmatch(r"([0-9.]+)\s*([a-z]*)", text.strip())
-    if match is None or (match[2] or "s") not in UNITS:
+    if match is None or (match[2] or "s") not in TIME_UNITS_S:
         raise UserError(
             f"--on '{condition}': {text.strip()} is no time; write 500ms, 5s, 2min or 1h."
         )
-    return float(match[1]) * UNITS[match[2] or "s"]
+    return float(match[1]) * TIME_UNITS_S[match[2] or "s"]
 
 
 def _target(target: str) -> tuple[tuple[str, ...] | None, str | None]:
@@ -136,7 +136,7 @@ def _target(target: str) -> tuple[tuple[str, ...] | None, str | None]:
     except ValueError:
         raise UserError(f"--on '{_short(target)}': a quotation mark is not closed.") from None
     if not words:
-        raise UserError(f"--on has an empty command; write one, {EXAMPLE}.")
+        raise UserError(f"--on has an empty command; write one, {RULE_EXAMPLE}.")
     if shutil.which(words[0]) is None:
         there = os.path.exists(words[0])  # noqa: PTH110
         why = "is not executable" if there else "is no program on this machine"

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from mien.reactions.rules import Rule
 from mien.sources.base import Say
 
-COMMAND_S = 30.0  # s that a command may take
-URL_S = 10.0  # s that an answer may take
-WAITING = 4  # events per rule; what comes on top is dropped and said
-LAST_S = 5.0  # s that the end of a run waits for what is under way
+COMMAND_TIMEOUT_S = 30.0  # s that a command may take
+URL_TIMEOUT_S = 10.0  # s that an answer may take
+MAX_QUEUED = 4  # events per rule; what comes on top is dropped and said
+CLOSE_TIMEOUT_S = 5.0  # s that the end of a run waits for what is under way
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -30,17 +30,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Refuse."""
 
 
-class Actor:
+class ActionRunner:
     """Acts for one rule, one event after the other."""
 
-    def __init__(self, rule: Rule, say: Say, command_s: float = COMMAND_S) -> None:
+    def __init__(self, rule: Rule, say: Say, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         self.dropped = 0
         self._rule = rule
         self._say = say
-        self._command_s = command_s
+        self._command_timeout_s = command_timeout_s
         self._running: subprocess.Popen[bytes] | None = None
         self._ending = False
-        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(MAX_QUEUED)
         self._thread = threading.Thread(target=self._work, name="mien-reaction", daemon=True)
         self._thread.start()
 
@@ -51,13 +51,13 @@ class Actor:
         except queue.Full:
             self.dropped += 1
             if self.dropped == 1:
-                self._trouble("is not done with the last events; this one is dropped")
+                self._report_trouble("is not done with the last events; this one is dropped")
 
     def close(self) -> None:
         """Let what is under way end, for a while."""
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(None)
-        self._thread.join(LAST_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
         self._ending = True
         if self._running is not None:
             _kill(self._running)
@@ -83,21 +83,21 @@ class Actor:
                 start_new_session=True,  # so that its children end with it
             )
         except OSError as error:
-            self._trouble(f"cannot be started ({error.strerror})")
+            self._report_trouble(f"cannot be started ({error.strerror})")
             return
         self._running = process
         try:
-            process.communicate(data + b"\n", timeout=self._command_s)
+            process.communicate(data + b"\n", timeout=self._command_timeout_s)
         except subprocess.TimeoutExpired:
             _kill(process)
-            self._trouble(f"took longer than {self._command_s:g} s and was ended")
+            self._report_trouble(f"took longer than {self._command_timeout_s:g} s and was ended")
             return
         except BrokenPipeError:  # it does not care for the event
             process.wait()
         finally:
             self._running = None
         if process.returncode != 0 and not self._ending:
-            self._trouble(f"ended with exit code {process.returncode}")
+            self._report_trouble(f"ended with exit code {process.returncode}")
 
     def _post(self, url: str, data: bytes) -> None:
         request = urllib.request.Request(
@@ -105,14 +105,14 @@ class Actor:
         )
         opener = urllib.request.build_opener(_NoRedirect)
         try:
-            with opener.open(request, timeout=URL_S) as answer:
+            with opener.open(request, timeout=URL_TIMEOUT_S) as answer:
                 answer.read(1024)
         except urllib.error.HTTPError as error:
-            self._trouble(f"answered {error.code}")
+            self._report_trouble(f"answered {error.code}")
         except (OSError, ValueError):
-            self._trouble("does not answer")
+            self._report_trouble("does not answer")
 
-    def _trouble(self, words: str) -> None:
+    def _report_trouble(self, words: str) -> None:
         rule = self._rule
         # A URL may carry a secret in its path or query.
         name = urlsplit(rule.url).hostname if rule.url else (rule.command or ("",))[0]

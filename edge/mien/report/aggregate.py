@@ -12,20 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN
-from mien.report.transitions import Follower, Moment
+from mien.report.transitions import Transition, TransitionDetector
 
 MOST_BINS = 2000  # of a series; beyond, two become one
 FINEST_S = 0.25  # s, the width of a bin at the start
 LONGEST_S = 2.0  # s that one reading may stand for: not for a pause of the source
 PART_GAP_S = 1.0  # s between two recordings in one file
-MOST_FACES = 48  # with a series of their own
+MAX_FACES = 48  # with a series of their own
 MOST_MOMENTS = 200  # the longest-lasting are kept
 MOST_EVENTS = 200
 Key = tuple[int, int]  # which recording of the file, the face's id
 
 
 @dataclass
-class Series:
+class EmotionSeries:
     """What one face, or all together, showed over time; per bin seconds and weighted sums."""
 
     sums: npt.NDArray[np.float64]  # [MOST_BINS, K] probability times s
@@ -77,8 +77,8 @@ class Session:
 
     labels: list[str] = field(default_factory=list)
     width: float = FINEST_S  # s of a bin
-    whole: Series = field(default_factory=lambda: _series(0))
-    faces: dict[Key, Series] = field(default_factory=dict)
+    whole: EmotionSeries = field(default_factory=lambda: _series(0))
+    faces: dict[Key, EmotionSeries] = field(default_factory=dict)
     others: int = 0  # faces that were seen too briefly to be kept
     parts: int = 1  # recordings in the file, one after the other
     frames: int = 0
@@ -90,7 +90,7 @@ class Session:
     latencies: int = 0
     worst_ms: float = 0.0
     events: list[Event] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[Transition] = field(default_factory=list)
     changes: int = 0  # moments altogether
 
     @property
@@ -119,8 +119,8 @@ class _Collector:
         self._raw = -1.0  # s, the last time as it was written
         self._offset = 0.0
         self._interval = 0.04
-        self._followers: dict[Key | None, Follower] = {}
-        self._kept: list[tuple[float, int, Moment]] = []  # a heap by how long it lasted
+        self._followers: dict[Key | None, TransitionDetector] = {}
+        self._kept: list[tuple[float, int, Transition]] = []  # a heap by how long it lasted
 
     def add(self, record: dict[str, Any]) -> None:
         session = self._session
@@ -188,14 +188,14 @@ class _Collector:
             if key is not None:
                 self._put(self._face(key, start), start, seconds, column, emotion)
             if (key is not None or index == 0) and emotion != UNCERTAIN:
-                follower = self._followers.setdefault(key, Follower())
+                follower = self._followers.setdefault(key, TransitionDetector())
                 self._keep(follower.see(emotion, start, key))
-        if len(self._followers) > 4 * MOST_FACES:
+        if len(self._followers) > 4 * MAX_FACES:
             self._end_faces(before=start - 60)
 
     def _put(
         self,
-        series: Series,
+        series: EmotionSeries,
         start: float,
         seconds: float,
         column: npt.NDArray[np.float64],
@@ -226,10 +226,10 @@ class _Collector:
                 series.halve()
             session.width *= 2
 
-    def _face(self, key: Key, now: float) -> Series:
+    def _face(self, key: Key, now: float) -> EmotionSeries:
         faces = self._session.faces
         if key not in faces:
-            if len(faces) >= MOST_FACES:
+            if len(faces) >= MAX_FACES:
                 # Who was there most briefly goes, the newest excepted: they only begin.
                 away = [k for k, series in faces.items() if now - series.last > 10.0] or list(faces)
                 del faces[min(away, key=lambda k: faces[k].total)]
@@ -244,7 +244,7 @@ class _Collector:
                 self._keep(follower.end(key))
                 del self._followers[key]
 
-    def _keep(self, moment: Moment | None) -> None:
+    def _keep(self, moment: Transition | None) -> None:
         if moment is None:
             return
         self._session.changes += 1
@@ -253,5 +253,5 @@ class _Collector:
             heapq.heappop(self._kept)
 
 
-def _series(columns: int) -> Series:
-    return Series(np.zeros((MOST_BINS, columns)), np.zeros(MOST_BINS))
+def _series(columns: int) -> EmotionSeries:
+    return EmotionSeries(np.zeros((MOST_BINS, columns)), np.zeros(MOST_BINS))

@@ -7,8 +7,8 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from mien.outputs.status_line import clock
-from mien.report.view import Lane, View, runs, stretches, ticks
+from mien.console import format_duration
+from mien.report.view import FaceTimeline, View, runs, stretches, ticks
 
 WIDTH = 1000  # units of the drawings, which the page scales
 HEIGHT = 220
@@ -52,7 +52,7 @@ def html(view: View) -> str:
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in view.facts
     )
     legend = "".join(
-        f'<li><i style="background:{view.colours[label]}"></i>{escape(label)}</li>'
+        f'<li><i style="background:{view.colors[label]}"></i>{escape(label)}</li>'
         for label in view.labels
     )
     lanes = "".join(_lane(lane, view) for lane in view.lanes)
@@ -87,7 +87,7 @@ def _chart(view: View) -> str:
     tops = np.zeros(len(view.mean))
     for column, label in enumerate(view.labels):
         bottoms = tops + view.mean[:, column]
-        shapes.append(_area(view, tops, bottoms, view.colours[label], label))
+        shapes.append(_area(view, tops, bottoms, view.colors[label], label))
         tops = bottoms
     for start, end in view.gaps:
         left, right = _x(start, view), _x(end, view)
@@ -110,7 +110,7 @@ def _area(
     view: View,
     tops: npt.NDArray[np.float64],
     bottoms: npt.NDArray[np.float64],
-    colour: str,
+    color: str,
     label: str,
 ) -> str:
     path = []
@@ -127,7 +127,7 @@ def _area(
             for x, y in ((xs[i - start + 1], bottoms[i]), (xs[i - start], bottoms[i]))
         ]
         path.append(f"M{' '.join(upper + lower)}Z")
-    return f'<path fill="{colour}" d="{"".join(path)}"><title>{escape(label)}</title></path>'
+    return f'<path fill="{color}" d="{"".join(path)}"><title>{escape(label)}</title></path>'
 
 
 def _ticks(view: View, top: int) -> str:
@@ -136,23 +136,24 @@ def _ticks(view: View, top: int) -> str:
         x = _x(seconds, view)
         anchor = "start" if x < 20 else "end" if x > WIDTH - 20 else "middle"
         marks.append(
-            f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">{clock(seconds)}</text>'
+            f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">'
+            f"{format_duration(seconds)}</text>"
         )
     return "".join(marks)
 
 
-def _lane(lane: Lane, view: View) -> str:
+def _lane(lane: FaceTimeline, view: View) -> str:
     cells = []
     for start, end, label in stretches(lane.mean, view.labels):
         left, right = _x(start * view.step, view), _x(end * view.step, view)
         sure = float(lane.mean[start:end, view.labels.index(label)].mean())
         cells.append(
             f'<rect x="{left:.1f}" width="{max(0.8, right - left):.1f}" height="{STRIP}" '
-            f'fill="{view.colours[label]}"><title>{clock(start * view.step)} '
+            f'fill="{view.colors[label]}"><title>{format_duration(start * view.step)} '
             f"{escape(label)} {sure:.0%}</title></rect>"
         )
     first = next(iter(lane.shares), None)
-    words = f"seen {clock(lane.seconds)}" + (
+    words = f"seen {format_duration(lane.seconds)}" + (
         f", {escape(first)} {lane.shares[first]:.0%}" if first else ""
     )
     return (
@@ -174,7 +175,7 @@ def _shares(view: View) -> str:
         return '<p class="soft">No face was seen.</p>'
     return "".join(
         f'<div class="share"><span>{escape(emotion)}</span><i><b style="width:{100 * share:.1f}%;'
-        f'background:{view.colours.get(emotion, "#999")}"></b></i>'
+        f'background:{view.colors.get(emotion, "#999")}"></b></i>'
         f"<span>{100 * share:.1f} %</span></div>"
         for emotion, share in view.shares.items()
     )
@@ -184,7 +185,7 @@ def _moments(view: View) -> str:
     if not view.lines:
         return '<p class="soft">No expression changed for longer than a second.</p>'
     rows = "".join(
-        f"<tr><td>{clock(line.time)}</td><td>{escape(line.face)}</td>"
+        f"<tr><td>{format_duration(line.time)}</td><td>{escape(line.face)}</td>"
         f"<td>{escape(line.words)}</td></tr>"
         for line in view.lines
     )

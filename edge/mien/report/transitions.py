@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SETTLED_S = 1.0  # s that another emotion must last to be a change
+from mien.debounce import Debounced
+
+DEBOUNCE_S = 1.0  # s that another emotion must last to be a change
 
 
 @dataclass(frozen=True)
-class Moment:
+class Transition:
     """A change from one emotion to another that lasted."""
 
     time: float  # s, when the new one began
@@ -18,37 +20,32 @@ class Moment:
     lasted: float  # s
 
 
-class Follower:
+class TransitionDetector:
     """One face."""
 
     def __init__(self) -> None:
         self.seen = 0.0  # s, when it was last read
-        self._now: str | None = None  # the settled emotion
+        self._emotion: Debounced[str | None] = Debounced(None)
         self._before: str | None = None
-        self._began = 0.0
-        self._next: tuple[str, float] | None = None
+        self._began = 0.0  # s, when the emotion that holds began
 
-    def see(self, emotion: str, time: float, face: tuple[int, int] | None) -> Moment | None:
-        """Take a reading in; return the moment that has just become complete."""
+    def see(self, emotion: str, time: float, face: tuple[int, int] | None) -> Transition | None:
+        """Take a prediction in; return the transition that has just become complete."""
         self.seen = time
-        if emotion == self._now:
-            self._next = None
+        before = self._emotion.value
+        if self._emotion.update(emotion, time, DEBOUNCE_S) == before:
             return None
-        if self._next is None or self._next[0] != emotion:
-            self._next = (emotion, time)
-            return None
-        if time - self._next[1] < SETTLED_S:
-            return None
-        done = self._complete(self._next[1], face)
-        self._before, self._now, self._began = self._now, *self._next
-        self._next = None
+        done = self._complete(before, self._emotion.since, face)
+        self._before, self._began = before, self._emotion.since
         return done
 
-    def end(self, face: tuple[int, int] | None) -> Moment | None:
-        """Return the last moment, where the face is gone."""
-        return self._complete(self.seen, face)
+    def end(self, face: tuple[int, int] | None) -> Transition | None:
+        """Return the last transition, where the face is gone."""
+        return self._complete(self._emotion.value, self.seen, face)
 
-    def _complete(self, until: float, face: tuple[int, int] | None) -> Moment | None:
-        if self._now is None or self._before is None:  # what a face begins with is no change
+    def _complete(
+        self, emotion: str | None, until: float, face: tuple[int, int] | None
+    ) -> Transition | None:
+        if emotion is None or self._before is None:  # what a face begins with is no change
             return None
-        return Moment(self._began, face, self._before, self._now, until - self._began)
+        return Transition(self._began, face, self._before, emotion, until - self._began)

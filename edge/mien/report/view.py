@@ -1,4 +1,4 @@
-"""What a report shows of a session, the same in HTML and PNG."""
+"""View model of a session report: charts, shares, timelines and table rows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.colors import colours
-from mien.outputs.status_line import clock
-from mien.report.aggregate import MOST_BINS, Key, Series, Session
+from mien.console import format_duration
+from mien.outputs.colors import colors
+from mien.report.aggregate import MOST_BINS, EmotionSeries, Key, Session
 
 COLUMNS = 600  # of the charts
 SHOWN_FACES = 12  # with a lane of their own, by how long they were seen
@@ -20,7 +20,7 @@ SHOWN_MOMENTS = 60
 
 
 @dataclass(frozen=True)
-class Lane:
+class FaceTimeline:
     """One face over time."""
 
     name: str
@@ -30,7 +30,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """One change, in words."""
 
     time: float  # s
@@ -45,14 +45,14 @@ class View:
     title: str
     facts: list[tuple[str, str]]
     labels: list[str]
-    colours: dict[str, str]  # "#rrggbb", also of "uncertain"
+    colors: dict[str, str]  # "#rrggbb", also of "uncertain"
     length: float  # s
     step: float  # s of a column
     mean: npt.NDArray[np.float64]  # [columns, K], all faces together
     shares: dict[str, float]
-    lanes: list[Lane]
+    lanes: list[FaceTimeline]
     gaps: list[tuple[float, float]]  # s, when the camera was lost
-    lines: list[Line]
+    lines: list[TableRow]
     notes: list[str]
 
 
@@ -66,13 +66,13 @@ def view_of(session: Session, title: str, broken: int) -> View:
         title,
         _facts(session),
         session.labels,
-        colours(session.labels),
+        colors(session.labels),
         session.length,
         session.width * times,
         session.whole.mean(session.bins, times),
         shares(session.whole),
         [
-            Lane(
+            FaceTimeline(
                 session.name(key),
                 series.total,
                 series.mean(session.bins, times),
@@ -86,7 +86,7 @@ def view_of(session: Session, title: str, broken: int) -> View:
     )
 
 
-def shares(series: Series) -> dict[str, float]:
+def shares(series: EmotionSeries) -> dict[str, float]:
     """Return the share of the time per emotion, the largest first; their sum is 1 or 0."""
     whole = sum(series.emotions.values())
     ordered = sorted(series.emotions.items(), key=lambda item: -item[1])
@@ -124,7 +124,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     share = session.frames_with_face / frames if frames else 0.0
     rate = frames / session.length if session.length else 0.0
     facts = [
-        ("Length", clock(session.length)),
+        ("Length", format_duration(session.length)),
         ("Frames", f"{frames:,}".replace(",", " ")),
         ("Frames/s", f"{rate:.1f}"),
         ("Frames with a face", f"{share:.0%}".replace("%", " %")),
@@ -152,10 +152,10 @@ def _gaps(session: Session) -> Iterator[tuple[float, float]]:
         yield began, session.length
 
 
-def _lines(session: Session) -> Iterator[Line]:
+def _lines(session: Session) -> Iterator[TableRow]:
     longest = sorted(session.moments, key=lambda moment: -moment.lasted)[:SHOWN_MOMENTS]
     lines = [
-        Line(
+        TableRow(
             moment.time,
             session.name(moment.face) if moment.face is not None else "largest face",
             f"{moment.before} to {moment.after}, for {_lasting(moment.lasted)}",
@@ -163,14 +163,14 @@ def _lines(session: Session) -> Iterator[Line]:
         for moment in longest
     ]
     lines += [
-        Line(event.time, "camera", event.state + (f": {event.why}" if event.why else ""))
+        TableRow(event.time, "camera", event.state + (f": {event.why}" if event.why else ""))
         for event in session.events
     ]
     return iter(sorted(lines, key=lambda line: line.time))
 
 
 def _lasting(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else f"{clock(seconds)} min"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{format_duration(seconds)} min"
 
 
 def _notes(session: Session, shown: int, broken: int) -> Iterator[str]:
@@ -193,7 +193,7 @@ def _notes(session: Session, shown: int, broken: int) -> Iterator[str]:
 def rows(session: Session) -> Iterator[list[str]]:
     """Yield the report as a table: a row per bin in which a face was seen, all faces first."""
     yield ["start", "end", "face", "seconds", "emotion", *(f"p_{n}" for n in session.labels)]
-    named: list[tuple[Key | None, Series]] = [(None, session.whole), *session.faces.items()]
+    named: list[tuple[Key | None, EmotionSeries]] = [(None, session.whole), *session.faces.items()]
     for key, series in named:
         mean = series.mean(session.bins)
         for index in np.flatnonzero(series.seconds[: session.bins] > 0):

@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mien.board import temperature, throttled
+from mien.board import cpu_temperature, throttling
 from mien.errors import UserError
 
-AUTO = 0.85  # share of the time between two frames that may be spent on one, with `auto`
-LEAST = 0.2  # effort; under it faces would be lost, and frames are dropped instead
-EASY = 0.7  # share of the allowed load under which the effort rises again
-ADJUST_S = 0.5  # s between two changes of the effort
-BOARD_S = 5.0  # s between two looks at the board's temperature
-HOT = 80.0  # deg C, from which a Raspberry Pi lowers its clock
-WARM = 77.0  # deg C, under which it has cooled down
-HOLDS_BACK = {"throttled", "soft temperature limit"}  # of mien.board.BITS
-HOT_EFFORT = 0.4  # the most that is spent while it is hot
+AUTO_LOAD = 0.85  # share of the time between two frames that may be spent on one, with `auto`
+MIN_COMPUTE_BUDGET = 0.2  # effort; under it faces would be lost, and frames are dropped instead
+RAISE_BUDGET_BELOW = 0.7  # share of the allowed load under which the effort rises again
+ADJUST_INTERVAL_S = 0.5  # s between two changes of the effort
+BOARD_CHECK_INTERVAL_S = 5.0  # s between two looks at the board's temperature
+HOT_C = 80.0  # deg C, from which a Raspberry Pi lowers its clock
+COOLED_DOWN_C = 77.0  # deg C, under which it has cooled down
+THROTTLING_REASONS = {"throttled", "soft temperature limit"}  # of mien.board.THROTTLE_BITS
+HOT_COMPUTE_BUDGET = 0.4  # the most that is spent while it is hot
 
 
-class Pace:
+class LoadGovernor:
     """Chooses the effort (0 to 1) that keeps the load at or under `allowed`.
 
     The load is the share of the time between two frames that is spent on one. Searching less often
@@ -30,45 +30,45 @@ class Pace:
 
     def __init__(
         self,
-        allowed: float = AUTO,
+        allowed: float = AUTO_LOAD,
         clock: Callable[[], float] = time.monotonic,
         hot: Callable[[bool], bool] | None = None,
     ) -> None:
-        self.effort = 1.0
+        self.compute_budget = 1.0
         self._allowed = allowed
         self._clock = clock
-        self._hot_board = hot or hot_board
+        self._is_board_hot = hot or is_board_hot
         self._load: float | None = None
         self._adjusted = self._looked = clock()
         self._hot = False
 
-    def spent(self, busy: float, interval: float) -> float:
+    def update(self, busy: float, interval: float) -> float:
         """Count a frame that took `busy` s of `interval` s; return the effort from now on."""
         load = min(busy / interval, 10.0) if interval > 0 else 0.0
         self._load = load if self._load is None else self._load + 0.1 * (load - self._load)
         now = self._clock()
-        if now - self._looked >= BOARD_S:
+        if now - self._looked >= BOARD_CHECK_INTERVAL_S:
             self._looked = now
-            self._hot = self._hot_board(self._hot)
-        if now - self._adjusted >= ADJUST_S:
+            self._hot = self._is_board_hot(self._hot)
+        if now - self._adjusted >= ADJUST_INTERVAL_S:
             self._adjusted = now
             if self._load > self._allowed:
-                self.effort = max(LEAST, 0.8 * self.effort)
-            elif self._load < EASY * self._allowed:
-                self.effort = min(1.0, 1.1 * self.effort)
-        return min(self.effort, HOT_EFFORT) if self._hot else self.effort
+                self.compute_budget = max(MIN_COMPUTE_BUDGET, 0.8 * self.compute_budget)
+            elif self._load < RAISE_BUDGET_BELOW * self._allowed:
+                self.compute_budget = min(1.0, 1.1 * self.compute_budget)
+        return min(self.compute_budget, HOT_COMPUTE_BUDGET) if self._hot else self.compute_budget
 
 
-def hot_board(before: bool) -> bool:
+def is_board_hot(before: bool) -> bool:
     """Whether the board is to be spared, if it was `before`; False where it does not say."""
-    state = throttled()
-    if state is not None and not HOLDS_BACK.isdisjoint(state.now):
+    state = throttling()
+    if state is not None and not THROTTLING_REASONS.isdisjoint(state.now):
         return True
-    degrees = temperature()
-    return degrees is not None and degrees >= (WARM if before else HOT)
+    degrees = cpu_temperature()
+    return degrees is not None and degrees >= (COOLED_DOWN_C if before else HOT_C)
 
 
-class Cap:
+class FrameRateLimiter:
     """Holds a run at `fps` frames a second at most; the CPU sleeps meanwhile."""
 
     def __init__(
@@ -95,7 +95,7 @@ def allowed_load(budget: str) -> float | None:
     `auto`, `full` or a percentage of one core. Raises UserError for anything else.
     """
     if budget in ("auto", "full"):
-        return AUTO if budget == "auto" else None
+        return AUTO_LOAD if budget == "auto" else None
     try:
         share = float(budget.removesuffix("%")) / 100
     except ValueError:

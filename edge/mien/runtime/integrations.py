@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 from mien.errors import UserError
 from mien.sources.base import Say
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
 if TYPE_CHECKING:
     from mien.mqtt.broker import Broker
     from mien.reactions.rules import Rule
     from mien.runtime.output_set import Output
-    from mien.web.binding import Address
+    from mien.web.binding import BindAddress
 
 
 @dataclass(frozen=True)
-class Told:
+class IntegrationOptions:
     """Who is to be told, as far as it can be checked without opening anything."""
 
-    web: Address | None
+    web: BindAddress | None
     token: str | None
     broker: Broker | None
     password: str | None
@@ -38,12 +38,12 @@ class Told:
         """Hold no secret."""
         return f"Told(web={self.web}, broker={self.broker}, rules={self.rules}, blur={self.blur})"
 
-    def switch(self) -> Pause | None:
+    def pause_switch(self) -> PauseSwitch | None:
         """Return a new switch, where somebody may pause the camera."""
-        return Pause() if self.broker is not None else None
+        return PauseSwitch() if self.broker is not None else None
 
 
-def check_told(
+def check_integrations(
     web: str | None,
     token: str | None,
     mqtt: str | None,
@@ -51,15 +51,17 @@ def check_told(
     on: Sequence[str],
     blur: bool,
     labels: Sequence[str],
-) -> Told:
+) -> IntegrationOptions:
     """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
     address = broker = password = None
     if web is not None:
-        from mien.web.binding import choose_token, parse_address
+        from mien.web.binding import parse_bind_address
         from mien.web.server import check_installed as check_web
 
-        address = parse_address(web)
+        address = parse_bind_address(web)
         check_web()
+        from mien.web.auth import choose_token
+
         choose_token(address, token)
     elif token is not None:
         raise UserError("--token is for the page; give --web too, or leave it out.")
@@ -77,29 +79,33 @@ def check_told(
         from mien.reactions.rules import parse_rule
 
         rules = tuple(parse_rule(text, labels) for text in on)
-    return Told(address, token, broker, password, rules, blur)
+    return IntegrationOptions(address, token, broker, password, rules, blur)
 
 
-def open_told(
-    told: Told, name: str, labels: Sequence[str], pause: Pause | None, say: Say
+def open_integrations(
+    options: IntegrationOptions,
+    name: str,
+    labels: Sequence[str],
+    pause: PauseSwitch | None,
+    say: Say,
 ) -> list[Output]:
     """Open the outputs; `name` is the source's. Raises UserError where the page has no place."""
     with contextlib.ExitStack() as undo:
         outputs: list[Output] = []
-        if told.web is not None:
+        if options.web is not None:
             from mien.web.server import WebOutput
 
-            page = WebOutput(told.web, told.token, name, labels, pause, told.blur)
+            page = WebOutput(options.web, options.token, name, labels, pause, options.blur)
             undo.callback(page.close)
             outputs.append(page)
             say(page.sentence)
-        if told.broker is not None:
+        if options.broker is not None:
             from mien.mqtt.output import MqttOutput
 
-            outputs.append(MqttOutput(told.broker, told.password, labels, pause, say))
-        if told.rules:
+            outputs.append(MqttOutput(options.broker, options.password, labels, pause, say))
+        if options.rules:
             from mien.reactions.output import ReactionsOutput
 
-            outputs.append(ReactionsOutput(told.rules, say))
+            outputs.append(ReactionsOutput(options.rules, say))
         undo.pop_all()
         return outputs

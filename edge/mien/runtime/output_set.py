@@ -12,20 +12,20 @@ from typing import Protocol
 from mien.atomic import check_target
 from mien.errors import UserError
 from mien.outputs.annotate import annotate
-from mien.outputs.anonymize import Blur, hide
+from mien.outputs.anonymize import FaceAnonymizer, hide
 from mien.outputs.csv import CsvOutput
-from mien.outputs.display import Window, check_screen
+from mien.outputs.display import DisplayWindow, check_screen
 from mien.outputs.jsonl import JsonlOutput, is_stdout
 from mien.outputs.video import VideoOutput, check_suffix
-from mien.pipeline.still import FrameResult
-from mien.signals import Stop
+from mien.pipeline.results import FrameResult
+from mien.signals import ShutdownSignal
 from mien.sources import Change, Frame, Source
 
-VIDEO_FPS = 25.0  # of --video where the source does not say its rate
+DEFAULT_VIDEO_FPS = 25.0  # of --video where the source does not say its rate
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OutputOptions:
     """What a run is to write, and when it is to end."""
 
     jsonl: str | None
@@ -53,31 +53,31 @@ class Output(Protocol):
         ...
 
 
-class Outputs:
+class OutputSet:
     """Everything that a run writes, opened with its first frame; `others` are open already."""
 
     def __init__(
         self,
-        wanted: Wanted,
+        options: OutputOptions,
         source: Source,
         labels: tuple[str, ...],
-        stop: Stop,
-        others: Sequence[Output] = (),
+        shutdown: ShutdownSignal,
+        integrations: Sequence[Output] = (),
     ) -> None:
-        self._records: list[Output] = list(others)
-        self._screens: list[VideoOutput | Window] = []
-        self._window: Window | None = None
-        self._blur = Blur() if wanted.blur else None
-        if wanted.jsonl is not None:
-            with stop.waiting():  # a named pipe opens when somebody reads it
-                self._records.append(JsonlOutput(wanted.jsonl))
-        if wanted.csv is not None:
-            self._records.append(CsvOutput(wanted.csv, labels))
-        if wanted.video is not None:
-            fps = source.fps or VIDEO_FPS
-            self._screens.append(VideoOutput(wanted.video, fps, follow_time=source.live))
-        if wanted.window:
-            self._window = Window(paced=not source.live, fps=source.fps or VIDEO_FPS)
+        self._records: list[Output] = list(integrations)
+        self._screens: list[VideoOutput | DisplayWindow] = []
+        self._window: DisplayWindow | None = None
+        self._blur = FaceAnonymizer() if options.blur else None
+        if options.jsonl is not None:
+            with shutdown.waiting():  # a named pipe opens when somebody reads it
+                self._records.append(JsonlOutput(options.jsonl))
+        if options.csv is not None:
+            self._records.append(CsvOutput(options.csv, labels))
+        if options.video is not None:
+            fps = source.fps or DEFAULT_VIDEO_FPS
+            self._screens.append(VideoOutput(options.video, fps, follow_time=source.live))
+        if options.window:
+            self._window = DisplayWindow(paced=not source.live, fps=source.fps or DEFAULT_VIDEO_FPS)
             self._screens.append(self._window)
 
     @property
@@ -109,19 +109,19 @@ class Outputs:
                 stack.callback(output.close)
 
 
-def check_outputs(wanted: Wanted, source: str) -> None:
+def check_outputs(options: OutputOptions, source: str) -> None:
     """Raise UserError for what could not be written, before a camera or file is opened."""
-    if wanted.duration is not None and not wanted.duration > 0:
-        raise UserError(f"--duration {wanted.duration:g} is no time; give seconds above 0.")
-    files = [path for path in (wanted.csv, wanted.video) if path is not None]
+    if options.duration is not None and not options.duration > 0:
+        raise UserError(f"--duration {options.duration:g} is no time; give seconds above 0.")
+    files = [path for path in (options.csv, options.video) if path is not None]
     for path in files:
         if str(path) == "-":
             raise UserError("Only --jsonl writes to stdout; give --csv and --video a file name.")
         check_target(path)
-    if wanted.video is not None:
-        check_suffix(wanted.video)
-    if wanted.jsonl is not None and not is_stdout(wanted.jsonl):
-        target = Path(wanted.jsonl)
+    if options.video is not None:
+        check_suffix(options.video)
+    if options.jsonl is not None and not is_stdout(options.jsonl):
+        target = Path(options.jsonl)
         if target.is_file() or not target.exists() or target.is_dir():
             check_target(target)
             files.append(target)
@@ -130,5 +130,5 @@ def check_outputs(wanted: Wanted, source: str) -> None:
         raise UserError(f"{source} is the source itself; give the output another name.")
     if len(set(places)) < len(places):
         raise UserError("Two outputs have the same file name; give each its own.")
-    if wanted.window:
+    if options.window:
         check_screen()

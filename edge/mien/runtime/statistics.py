@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.status_line import clock
-from mien.pipeline.still import FrameResult
+from mien.console import format_duration
+from mien.pipeline.results import FrameResult
 
-LATENCIES = 3000  # frames, the last ones, over which the latency is told
-LONGEST_S = 2.0  # s that one reading may stand for: not for a pause of the source
+LATENCY_WINDOW = 3000  # frames, the last ones, over which the latency is told
+MAX_PREDICTION_S = 2.0  # s that one reading may stand for: not for a pause of the source
 
 
-class Summary:
+class RunStatistics:
     """What a run found.
 
     A reading stands for the time until the next frame, so that an uneven frame rate does not
@@ -35,7 +35,7 @@ class Summary:
         self._interval = 0.0  # s, the last one seen
         self._started = time.monotonic()
         self._elapsed = 0.0
-        self._latencies: deque[float] = deque(maxlen=LATENCIES)
+        self._latencies: deque[float] = deque(maxlen=LATENCY_WINDOW)
 
     def add(self, result: FrameResult) -> None:
         """Count a frame."""
@@ -49,7 +49,7 @@ class Summary:
         self.frames_with_face += bool(result.faces)
         self.faces += len(result.faces)
         for face in result.faces:
-            self._faces[face.reading.emotion] += 1
+            self._faces[face.prediction.emotion] += 1
         self._elapsed = time.monotonic() - self._started
 
     def end(self, fps: float | None, dropped: int) -> None:
@@ -78,9 +78,10 @@ class Summary:
     def text(self) -> str:
         """Return the summary as a table."""
         share = self.frames_with_face / self.frames if self.frames else 0.0
+        media, elapsed = format_duration(self.media_s), format_duration(self._elapsed)
         lines = [
-            f"frames            {self.frames:8d}  ({clock(self.media_s)} of the source in "
-            f"{clock(self._elapsed)}: {self.fps:.1f} frames/s)",
+            f"frames            {self.frames:8d}  ({media} of the source in {elapsed}: "
+            f"{self.fps:.1f} frames/s)",
             f"frames with face  {self.frames_with_face:8d}  ({share:.1%})",
             f"faces             {self.faces:8d}",
         ]
@@ -102,4 +103,4 @@ class Summary:
     def _spend(self, result: FrameResult, seconds: float) -> None:
         self.media_s += seconds
         for face in result.faces:
-            self._seconds[face.reading.emotion] += min(seconds, LONGEST_S)
+            self._seconds[face.prediction.emotion] += min(seconds, MAX_PREDICTION_S)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from mien.errors import UserError
 from mien.sources import picamera, usb, v4l2
-from mien.sources.base import CameraMode, Change, Frame, Say, Source, SourceLost
+from mien.sources.base import CameraConfig, Change, Frame, Say, Source, SourceLost
 from mien.sources.images import SUFFIXES, open_pictures
 from mien.sources.stream import SCHEMES, open_stream, public
 from mien.sources.video import open_video
 
-__all__ = ["CameraMode", "Change", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
+__all__ = ["CameraConfig", "Change", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
 
 
 def open_source(
     spec: str,
-    want_colour: bool = False,
-    mode: CameraMode | None = None,
+    want_color: bool = False,
+    mode: CameraConfig | None = None,
     say: Say = print,
     give_up: float | None = None,
 ) -> Source:
@@ -28,30 +28,30 @@ def open_source(
     `auto` (a Pi camera, else the first USB camera), `picamera[:N|:NAME]`, `usb[:N|:NAME]`, a
     device such as `/dev/video0` or one under `/dev/v4l/by-id`, an `http(s)://` or `rtsp://`
     address, a folder of pictures, a picture or a video file. `bgr` of the frames is None unless
-    `want_colour`; `say` takes sentences for the user that stop nothing. A camera or stream that is
+    `want_color`; `say` takes sentences for the user that stop nothing. A camera or stream that is
     lost once it ran is looked for until it is back, or for `give_up` seconds. Raises UserError
     where it cannot be opened.
     """
-    mode = mode or CameraMode()
+    mode = mode or CameraConfig()
     if spec == "auto":
-        return _auto(mode, want_colour, say, give_up)
+        return _auto(mode, want_color, say, give_up)
     kind, _, which = spec.partition(":")
     if kind in ("picamera", "usb"):
         # Up to three digits are a number, anything else is a part of a name.
         camera = int(which or 0) if re.fullmatch("[0-9]{0,3}", which) else which
         if kind == "usb":
-            return usb.open_usb(usb.find_usb(camera), mode, want_colour, say, give_up)
-        return picamera.open_picamera(camera, mode, want_colour, say, give_up)
+            return usb.open_usb(usb.find_usb(camera), mode, want_color, say, give_up)
+        return picamera.open_picamera(camera, mode, want_color, say, give_up)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", spec)
     if scheme:
         if scheme[1].lower() not in SCHEMES:
             raise UserError(
                 f"{public(spec)}: {scheme[1]} is not read; use {', '.join(SCHEMES)} or a path."
             )
-        return open_stream(spec, want_colour, mode.stall_s, say, give_up)
+        return open_stream(spec, want_color, mode.stall_s, say, give_up)
     path = Path(spec)
     if _is_device(path):
-        return usb.open_usb(path, mode, want_colour, say, give_up)
+        return usb.open_usb(path, mode, want_color, say, give_up)
     try:
         path.stat()
     except (OSError, ValueError):
@@ -59,10 +59,10 @@ def open_source(
     if not spec:  # pathlib takes it for this folder
         raise UserError(_no_such_source(spec))
     if path.is_dir():
-        return open_pictures(path, want_colour, say)
+        return open_pictures(path, want_color, say)
     if path.suffix.lower() in SUFFIXES:
-        return open_pictures(path, want_colour, say)
-    return open_video(path, want_colour, say)
+        return open_pictures(path, want_color, say)
+    return open_video(path, want_color, say)
 
 
 def is_camera(spec: str) -> bool:
@@ -89,7 +89,7 @@ def _no_such_source(spec: str) -> str:
     )
 
 
-def _auto(mode: CameraMode, want_colour: bool, say: Say, give_up: float | None) -> Source:
+def _auto(mode: CameraConfig, want_color: bool, say: Say, give_up: float | None) -> Source:
     remedy = "plug one in"
     try:
         number = picamera.pi_camera()
@@ -99,10 +99,10 @@ def _auto(mode: CameraMode, want_colour: bool, say: Say, give_up: float | None) 
         looked = f"{error.why}, so no Pi camera could be looked for"
         remedy += f" ({error.remedy})"
     if number is not None:
-        return picamera.open_picamera(number, mode, want_colour, say, give_up)
+        return picamera.open_picamera(number, mode, want_color, say, give_up)
     cameras = v4l2.usb_cameras()
     if cameras:
-        return usb.open_usb(cameras[0].path, mode, want_colour, say, give_up)
+        return usb.open_usb(cameras[0].path, mode, want_color, say, give_up)
     raise UserError(
         f"No camera was found: {looked}, and no USB camera stands under /dev/video*; {remedy}, "
         "or name a source, as in `mien run clip.mp4`."

@@ -24,7 +24,7 @@ class Frame:
     gray: Pixels  # [H, W]
     bgr: Pixels | None = None  # [H, W, 3], blue first; None unless colour was asked for
     picture: str | None = None  # file name, from a folder of pictures
-    exposed: float | None = None  # s of time.monotonic(), of the exposure; None from a file
+    capture_time: float | None = None  # s of time.monotonic(), of the exposure; None from a file
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class CameraMode:
+class CameraConfig:
     """What is asked of a camera; it may give something else, which is read back and said."""
 
     width: int = 640  # px
@@ -101,10 +101,12 @@ class CameraMode:
 
 
 @dataclass(frozen=True)
-class Shot:
+class CapturedFrame:
     """One picture as a device gives it."""
 
-    exposed: float  # s of time.monotonic(): of the exposure, or of arrival where nobody says it
+    capture_time: (
+        float  # s of time.monotonic(): of the exposure, else of arrival
+    )
     gray: Pixels  # [H, W]
     bgr: Pixels | None  # [H, W, 3], blue first
 
@@ -115,8 +117,8 @@ class Device(Protocol):
     name: str
     fps: float | None
 
-    def read(self) -> Shot:
-        """Wait for the next picture, for `CameraMode.stall_s` at most; raises SourceLost."""
+    def read(self) -> CapturedFrame:
+        """Wait for the next picture, for `CameraConfig.stall_s` at most; raises SourceLost."""
         ...
 
     def close(self) -> None:

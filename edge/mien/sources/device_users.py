@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
-MOST = 3  # programs that are named
+MAX_NAMED = 3  # programs that are named
 
 
-def holders(held: Callable[[str], bool]) -> str | None:
+def processes_using(held: Callable[[str], bool]) -> str | None:
     """Name the programs that have a path open for which `held` says yes: "motion (process 812)".
 
     None where none is seen: Linux shows other users' files to root only. This process is left out.
@@ -21,13 +21,13 @@ def holders(held: Callable[[str], bool]) -> str | None:
             names.append(f"{_name(process)} (process {process.name})")
     if not names:
         return None
-    return ", ".join(names[:MOST]) + (" and others" if len(names) > MOST else "")
+    return ", ".join(names[:MAX_NAMED]) + (" and others" if len(names) > MAX_NAMED else "")
 
 
-def holders_of(path: Path) -> str | None:
-    """Name the programs that have this file or device open, as `holders` does."""
+def processes_using_path(path: Path) -> str | None:
+    """Name the programs that have this file or device open, as `processes_using` does."""
     real = os.path.realpath(path)
-    return holders(lambda other: other == real)
+    return processes_using(lambda other: other == real)
 
 
 def _processes() -> Iterator[Path]:

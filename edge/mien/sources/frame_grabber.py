@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from mien.sources.base import Device, Shot, SourceLost
+from mien.sources.base import CapturedFrame, Device, SourceLost
 
 # How the threads are called that may still be inside a library when everything else has ended.
 THREADS = ("mien read ", "mien open")
@@ -29,7 +29,7 @@ class Closable(Protocol):
 Opened = TypeVar("Opened", bound=Closable)
 
 
-class Reader:
+class FrameGrabber:
     """Reads a device in a thread that owns it and closes it, and keeps only the newest picture.
 
     OpenCV and drivers queue frames: who reads slower than the camera would see the past.
@@ -40,7 +40,7 @@ class Reader:
         self.count = 0  # pictures read so far
         self._device = device
         self._news = threading.Condition()
-        self._newest: tuple[int, Shot] | None = None
+        self._newest: tuple[int, CapturedFrame] | None = None
         self._ended: BaseException | None = None
         self._leaving = False
         self._thread = threading.Thread(
@@ -48,7 +48,7 @@ class Reader:
         )
         self._thread.start()
 
-    def take(self, patience: float) -> tuple[int, Shot]:
+    def take(self, patience: float) -> tuple[int, CapturedFrame]:
         """Return the newest picture and its number, waiting for one that was not taken yet.
 
         Raises SourceLost where the device is lost or none came for `patience` s, and whatever else
@@ -94,7 +94,7 @@ class Reader:
             self._device.close()
 
 
-class Opening(Generic[Opened]):
+class BackgroundOpen(Generic[Opened]):
     """Opens something in a thread; what nobody waits for any more is closed when it comes."""
 
     def __init__(self, work: Callable[[], Opened]) -> None:
@@ -140,9 +140,9 @@ class Opening(Generic[Opened]):
             opened.close()
 
 
-def patiently(work: Callable[[], Opened]) -> Opened:
+def open_interruptible(work: Callable[[], Opened]) -> Opened:
     """Open something that may hang for seconds in foreign code, so that Ctrl-C ends the wait."""
-    opening = Opening(work)
+    opening = BackgroundOpen(work)
     try:
         while (opened := opening.wait(60.0)) is None:
             pass

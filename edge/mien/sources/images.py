@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import UserError
-from mien.image import read_picture
+from mien.image import load_image
 from mien.sources.base import Frame, Say
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
@@ -20,11 +20,11 @@ class PicturesSource:
     dropped = 0
     fps = 1.0
 
-    def __init__(self, name: str, paths: Sequence[Path], want_colour: bool, say: Say) -> None:
+    def __init__(self, name: str, paths: Sequence[Path], want_color: bool, say: Say) -> None:
         self.name = name
         self.total = len(paths)
         self._paths = paths
-        self._want_colour = want_colour
+        self._want_color = want_color
         self._say = say
 
     def frames(self) -> Iterator[Frame]:
@@ -35,12 +35,12 @@ class PicturesSource:
         read = 0
         for index, path in enumerate(self._paths):
             try:
-                picture = read_picture(path)
+                picture = load_image(path)
             except UserError as error:
                 self._say(f"skipped: {error}")
                 continue
             read += 1
-            bgr = picture.bgr if self._want_colour else None
+            bgr = picture.bgr if self._want_color else None
             yield Frame(index, float(index), picture.gray, bgr, path.name)
         if read == 0:
             raise UserError(f"None of the pictures of {self.name} can be read.")
@@ -49,13 +49,13 @@ class PicturesSource:
         """Do nothing: each picture is closed once it is read."""
 
 
-def open_pictures(path: Path, want_colour: bool, say: Say) -> PicturesSource:
+def open_pictures(path: Path, want_color: bool, say: Say) -> PicturesSource:
     """Take the pictures of a folder (not of those inside it) in natural order, or one picture.
 
     Raises UserError where a folder has none.
     """
     if path.is_file():
-        return PicturesSource(str(path), [path], want_colour, say)
+        return PicturesSource(str(path), [path], want_color, say)
     try:
         # A leading dot: macOS leaves "._name.jpg" beside each picture, which is none.
         found = [
@@ -70,7 +70,7 @@ def open_pictures(path: Path, want_colour: bool, say: Say) -> PicturesSource:
             f"{path} holds no pictures ({', '.join(SUFFIXES)}); name a folder that does "
             "(folders inside it are not searched)."
         )
-    return PicturesSource(str(path), sorted(found, key=natural), want_colour, say)
+    return PicturesSource(str(path), sorted(found, key=natural), want_color, say)
 
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

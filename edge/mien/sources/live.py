@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from mien.errors import UserError
-from mien.log import Said
-from mien.sources.base import Change, Device, Frame, Say, Shot, SourceLost
-from mien.sources.frame_grabber import Opening, Reader
+from mien.log import LogEvent
+from mien.sources.base import CapturedFrame, Change, Device, Frame, Say, SourceLost
+from mien.sources.frame_grabber import BackgroundOpen, FrameGrabber
 
 FIRST_S = 1.0  # s before the first attempt to open a lost device again; doubled for each further
 MOST_S = 30.0  # s between two attempts at most
@@ -55,7 +55,7 @@ class LiveSource:
         self._pause = pause or self._closing.wait
         # Called at each attempt to find it again: the watchdog's sign that the search goes on.
         self.trying: Callable[[], object] = lambda: None
-        self._reader: Reader | None = None
+        self._reader: FrameGrabber | None = None
         self._start: float | None = None  # s of time.monotonic(), of the first exposure
         self._time = 0.0  # s, of the newest frame or change
         self._before = 0  # pictures of the readers before this one
@@ -67,7 +67,7 @@ class LiveSource:
 
         Raises SourceLost where the device never gave a frame, or was given up.
         """
-        reader = self._reader = Reader(self._device)
+        reader = self._reader = FrameGrabber(self._device)
         try:
             newest = reader.take(self._warm_up)
         except SourceLost as error:
@@ -102,15 +102,15 @@ class LiveSource:
         else:
             self._reader.leave(3.0)
 
-    def _frame(self, number: int, shot: Shot) -> Frame:
+    def _frame(self, number: int, shot: CapturedFrame) -> Frame:
         if self._start is None:
-            self._start = shot.exposed
+            self._start = shot.capture_time
         index = self._before + number
         self.dropped += index - self._expected
         self._expected = index + 1
-        self._time = max(self._time, shot.exposed - self._start)
+        self._time = max(self._time, shot.capture_time - self._start)
         self._shape = shot.gray.shape
-        return Frame(index, self._time, shot.gray, shot.bgr, exposed=shot.exposed)
+        return Frame(index, self._time, shot.gray, shot.bgr, capture_time=shot.capture_time)
 
     def _change(self, state: str, why: str) -> Change:
         self._time = max(self._time, time.monotonic() - (self._start or 0.0))
@@ -119,19 +119,21 @@ class LiveSource:
     def _lost(self, why: str) -> Change:
         if self._give_up:
             limit = "" if math.isinf(self._give_up) else f" for {self._give_up:g} s at most"
-            self._say(Said(f"{why} Looking for it{limit}.", "lost", source=self.name))
+            self._say(LogEvent(f"{why} Looking for it{limit}.", "lost", source=self.name))
         return self._change("lost", why)
 
-    def _back(self, away: float, shot: Shot) -> Change:
+    def _back(self, away: float, shot: CapturedFrame) -> Change:
         why = f"{self.name} is back after {away:.0f} s"
         if shot.gray.shape != self._shape:
             why += f", with {shot.gray.shape[1]}x{shot.gray.shape[0]} px"
-        self._say(Said(f"{why}.", "back", source=self.name, away=round(away)))
+        self._say(LogEvent(f"{why}.", "back", source=self.name, away=round(away)))
         # Not its clock's time now: the frame that follows is a little older than this moment.
-        self._time = max(self._time, shot.exposed - (self._start or 0.0))
+        self._time = max(self._time, shot.capture_time - (self._start or 0.0))
         return Change("back", self._time, f"{why}.")
 
-    def _search(self, lost: Reader, why: str) -> tuple[Reader, tuple[int, Shot]] | None:
+    def _search(
+        self, lost: FrameGrabber, why: str
+    ) -> tuple[FrameGrabber, tuple[int, CapturedFrame]] | None:
         """Open the device again and again until it gives a frame; None where it is closed.
 
         Raises SourceLost where that takes longer than `give_up` since the last frame.
@@ -152,7 +154,7 @@ class LiveSource:
             device = self._open(deadline)
             if device is None:
                 continue
-            reader = self._reader = Reader(device)
+            reader = self._reader = FrameGrabber(device)
             try:
                 return reader, reader.take(min(self._warm_up, deadline - time.monotonic()))
             except SourceLost:
@@ -162,7 +164,7 @@ class LiveSource:
         )
 
     def _open(self, deadline: float) -> Device | None:
-        opening = Opening(self._reopen)
+        opening = BackgroundOpen(self._reopen)
         started = time.monotonic()
         said = False
         try:

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
 
 from mien.errors import UserError
 from mien.sources.base import Change, Frame, Source
-from mien.sources.pause_switch import Pause
 
 SLICE_S = 0.5  # s between two signs of life while it is paused
 AGAIN_S = 2.0  # s between two attempts to open a camera that is not there after a pause
+
+
+class PauseSwitch:
+    """A switch between threads: `paused` is asked for every frame, `set` comes from anywhere."""
+
+    def __init__(self) -> None:
+        self._resumed = threading.Event()
+        self._resumed.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether no frame is to be looked at now."""
+        return not self._resumed.is_set()
+
+    def set(self, paused: bool) -> None:
+        """PauseSwitch, or go on."""
+        if paused:
+            self._resumed.clear()
+        else:
+            self._resumed.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait while paused, so many seconds at most; return whether it goes on."""
+        return self._resumed.wait(seconds)
 
 
 class PausableSource:
@@ -20,7 +44,7 @@ class PausableSource:
     Yields a Change "paused" and one "back". Frames' numbers and times go on after a pause.
     """
 
-    def __init__(self, source: Source, reopen: Callable[[], Source], pause: Pause) -> None:
+    def __init__(self, source: Source, reopen: Callable[[], Source], pause: PauseSwitch) -> None:
         self._source = source
         self._reopen = reopen
         self._pause = pause

@@ -15,9 +15,9 @@ import numpy as np
 
 from mien.errors import UserError
 from mien.sources import live, v4l2
-from mien.sources.base import CameraMode, Say, Shot, SourceLost
-from mien.sources.device_users import holders
-from mien.sources.frame_grabber import patiently
+from mien.sources.base import CameraConfig, CapturedFrame, Say, SourceLost
+from mien.sources.device_users import processes_using
+from mien.sources.frame_grabber import open_interruptible
 from mien.sources.live import LiveSource
 
 WAIT_S = 2.0  # s for one frame; without it picamera2 waits for ever when frames stop
@@ -53,14 +53,14 @@ class PiDevice:
     """
 
     def __init__(
-        self, which: int | str, mode: CameraMode, want_colour: bool, say: Say, name: str = ""
+        self, which: int | str, mode: CameraConfig, want_color: bool, say: Say, name: str = ""
     ) -> None:
         cameras = _picamera2().global_camera_info()
         number = _number(which, cameras)
         self.name = name or f"picamera:{number}"
         self.identity = str(cameras[number].get("Id", ""))
         self.fps: float | None = mode.fps
-        self._want_colour = want_colour
+        self._want_color = want_color
         self._patience = max(mode.stall_s, live.WARM_UP_S)  # s, until it has given a frame
         self._stall = mode.stall_s
         self._camera = _open(number)
@@ -76,13 +76,13 @@ class PiDevice:
                 "try `rpicam-hello`, another --size, or check its ribbon."
             ) from error
 
-    def read(self) -> Shot:
+    def read(self) -> CapturedFrame:
         """Wait for the next frame; raises SourceLost after `stall_s` without one."""
         try:
             request = self._request()
             try:  # a request that is kept starves the camera
                 gray = request.make_array("lores")[: self._height, : self._width]
-                bgr = request.make_array("main") if self._want_colour else None
+                bgr = request.make_array("main") if self._want_color else None
                 stamp = request.get_metadata().get("SensorTimestamp")
             finally:
                 request.release()
@@ -90,7 +90,9 @@ class PiDevice:
             raise SourceLost(f"{self.name} failed ({_cause(error)}).") from error
         if bgr is not None and bgr.shape[:2] != gray.shape:
             bgr = np.asarray(cv2.resize(bgr, (self._width, self._height)), np.uint8)
-        return Shot(time.monotonic() if stamp is None else on_monotonic_clock(stamp), gray, bgr)
+        return CapturedFrame(
+            time.monotonic() if stamp is None else on_monotonic_clock(stamp), gray, bgr
+        )
 
     def close(self) -> None:
         """Stop the camera and give it back; may hang for ever where libcamera does."""
@@ -112,7 +114,7 @@ class PiDevice:
                 return request
         raise SourceLost(f"{self.name} gave no frame for {self._patience:g} s; check its ribbon.")
 
-    def _start(self, mode: CameraMode, say: Say) -> None:
+    def _start(self, mode: CameraConfig, say: Say) -> None:
         size = (mode.width, mode.height)
         # Not the video configuration: its gray goes from 16 to 235, this one's from 0 to 255 as in
         # the pictures that the model was trained on.
@@ -128,7 +130,7 @@ class PiDevice:
         main, lores = given["main"], given["lores"]
         if lores["format"] not in GRAY_FIRST:
             raise RuntimeError(f"it gives {lores['format']} instead of YUV420")
-        if self._want_colour and main["format"] != "RGB888":
+        if self._want_color and main["format"] != "RGB888":
             raise RuntimeError(f"it gives {main['format']} instead of RGB888")
         self._width, self._height = lores["size"]
         if mode.asked and (self._width, self._height) != size:
@@ -136,7 +138,7 @@ class PiDevice:
         self._camera.start()
 
 
-def controls(name: str, mode: CameraMode, known: dict[str, Any], say: Say) -> dict[str, Any]:
+def controls(name: str, mode: CameraConfig, known: dict[str, Any], say: Say) -> dict[str, Any]:
     """Return libcamera's controls for a mode, of those that the camera has (`known`, with ranges).
 
     What was asked for and is not there is said; raises UserError for what is out of range.
@@ -191,17 +193,17 @@ def on_monotonic_clock(boottime_ns: int) -> float:
 
 def open_picamera(
     which: int | str,
-    mode: CameraMode,
-    want_colour: bool,
+    mode: CameraConfig,
+    want_color: bool,
     say: Say,
     give_up: float | None = None,
 ) -> LiveSource:
     """Open a Pi camera by its number or a part of its name; raises UserError with what is wrong."""
-    device = patiently(lambda: PiDevice(which, mode, want_colour, say))
+    device = open_interruptible(lambda: PiDevice(which, mode, want_color, say))
 
     def reopen() -> PiDevice:
         which = device.identity  # a number could mean another one by now
-        return PiDevice(which, mode, want_colour, _nothing, device.name)
+        return PiDevice(which, mode, want_color, _nothing, device.name)
 
     return LiveSource(device, reopen, say, mode.stall_s, give_up)
 
@@ -271,7 +273,7 @@ def _open(number: int) -> Any:
         return _picamera2()(number)
     except (IndexError, RuntimeError) as error:
         if "busy" in _cause(error).lower():
-            by = holders(lambda path: path.startswith(("/dev/media", "/dev/video")))
+            by = processes_using(lambda path: path.startswith(("/dev/media", "/dev/video")))
             raise UserError(
                 f"The Pi camera {number} is in use by "
                 f"{by or 'another program (rpicam, a service or another mien)'}; stop that one."

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from mien.errors import UserError
-from mien.sources.base import Say, Shot, SourceLost, usable_fps
-from mien.sources.capture import open_capture
-from mien.sources.frame_grabber import patiently
+from mien.sources.base import CapturedFrame, Say, SourceLost, usable_fps
+from mien.sources.frame_grabber import open_interruptible
 from mien.sources.live import LiveSource
-from mien.sources.video import VideoSource, frame_count
+from mien.sources.video import VideoSource, frame_count, open_capture
 
 SCHEMES = ("http", "https", "rtsp", "rtsps")
 OPEN_S = 10  # s, how long a server may take to answer
@@ -22,7 +21,7 @@ OPEN_S = 10  # s, how long a server may take to answer
 class StreamDevice:
     """An opened stream; `stall_s` is how long a read waits (FFmpeg itself would for 30 s)."""
 
-    def __init__(self, url: str, want_colour: bool, stall_s: float) -> None:
+    def __init__(self, url: str, want_color: bool, stall_s: float) -> None:
         self.name = public(url)
         self.capture = open_capture(
             url,
@@ -40,13 +39,13 @@ class StreamDevice:
                 "camera is on (a browser or `ffplay` should show it)."
             )
         self.fps = usable_fps(self.capture.get(cv2.CAP_PROP_FPS))
-        self._want_colour = want_colour
+        self._want_color = want_color
         self._stall = stall_s
 
-    def read(self) -> Shot:
+    def read(self) -> CapturedFrame:
         """Wait for the next picture; raises SourceLost after `stall_s` or at the end."""
         more = self.capture.grab()
-        arrived = time.monotonic()  # when it was exposed, a stream does not say
+        arrived = time.monotonic()  # when it was capture_time, a stream does not say
         bgr = self.capture.retrieve()[1] if more else None
         if bgr is None:
             raise SourceLost(
@@ -55,7 +54,7 @@ class StreamDevice:
             )
         picture = np.asarray(bgr, np.uint8)
         gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Shot(arrived, gray, picture if self._want_colour else None)
+        return CapturedFrame(arrived, gray, picture if self._want_color else None)
 
     def close(self) -> None:
         """Close the connection."""
@@ -63,7 +62,7 @@ class StreamDevice:
 
 
 def open_stream(
-    url: str, want_colour: bool, stall_s: float, say: Say, give_up: float | None = None
+    url: str, want_color: bool, stall_s: float, say: Say, give_up: float | None = None
 ) -> LiveSource | VideoSource:
     """Open an address; a file that a server holds has an end and is read whole, as a video.
 
@@ -71,11 +70,11 @@ def open_stream(
     """
 
     def connect() -> StreamDevice:
-        return StreamDevice(url, want_colour, stall_s)
+        return StreamDevice(url, want_color, stall_s)
 
-    device = patiently(connect)
+    device = open_interruptible(connect)
     if frame_count(device.capture) is not None:
-        return VideoSource(device.name, device.capture, want_colour, say)
+        return VideoSource(device.name, device.capture, want_color, say)
     return LiveSource(device, connect, say, stall_s, give_up)
 
 

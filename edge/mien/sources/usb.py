@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from mien.errors import UserError
-from mien.silence import hush
+from mien.log import silence_native_logs
 from mien.sources import v4l2
-from mien.sources.base import CameraMode, Pixels, Say, Shot, SourceLost, usable_fps
-from mien.sources.device_users import holders_of
-from mien.sources.frame_grabber import patiently
+from mien.sources.base import CameraConfig, CapturedFrame, Pixels, Say, SourceLost, usable_fps
+from mien.sources.device_users import processes_using_path
+from mien.sources.frame_grabber import open_interruptible
 from mien.sources.live import LiveSource
 
 BAD_IN_A_ROW = 30  # pictures that cannot be decoded before the camera counts as lost
@@ -36,18 +36,18 @@ class UsbDevice:
     them: no colours to compute from YUYV, none to decode from MJPG.
     """
 
-    def __init__(self, path: Path, mode: CameraMode, want_colour: bool, say: Say) -> None:
+    def __init__(self, path: Path, mode: CameraConfig, want_color: bool, say: Say) -> None:
         self.name = str(path)
         if mode.controls:
             raise UserError(
                 "Exposure, gain and focus are set by mien on a Pi camera only; for this one leave "
                 f"them out and see `v4l2-ctl -d {path} --list-ctrls`."
             )
-        hush()
+        silence_native_logs()
         self.capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
         if not self.capture.isOpened():
             self.capture.release()
-            by = holders_of(path)
+            by = processes_using_path(path)
             if by:
                 raise UserError(f"{path} is in use by {by}; end that program.")
             raise UserError(
@@ -55,8 +55,8 @@ class UsbDevice:
                 "which) or it gives no pictures; end that program, or unplug and plug it."
             )
         self._configure(mode)
-        self._want_colour = want_colour
-        self._raw = not want_colour and self._ask_raw()
+        self._want_color = want_color
+        self._raw = not want_color and self._ask_raw()
         self._bad = 0
         self._fourcc = _fourcc(self.capture)
         size = self._given = self._size()
@@ -68,13 +68,13 @@ class UsbDevice:
                 f"not {mode.width}x{mode.height} at {mode.fps:g}"
             )
 
-    def read(self) -> Shot:
+    def read(self) -> CapturedFrame:
         """Wait for the next picture; raises SourceLost after an unplug."""
         while True:
             more, raw = self.capture.read()
             if not more or raw is None:
                 raise SourceLost(f"{self.name} gives no more pictures; check its plug.")
-            shot = self._shot(self._exposed(time.monotonic()), np.asarray(raw, np.uint8))
+            shot = self._shot(self._capture_time(time.monotonic()), np.asarray(raw, np.uint8))
             if shot is not None:
                 self._bad = 0
                 return shot
@@ -89,8 +89,8 @@ class UsbDevice:
         """Give the camera back."""
         self.capture.release()
 
-    def _exposed(self, arrived: float) -> float:
-        """Return when the newest picture was exposed, where the driver says it on our clock.
+    def _capture_time(self, arrived: float) -> float:
+        """Return when the newest picture was capture_time, where the driver says it on our clock.
 
         Most drivers stamp with CLOCK_MONOTONIC, which is time.monotonic() on Linux; some with the
         time of day, or with nothing.
@@ -98,14 +98,14 @@ class UsbDevice:
         stamp = self.capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
         return stamp if 0 <= arrived - stamp < OLDEST_S else arrived
 
-    def _shot(self, exposed: float, raw: Pixels) -> Shot | None:
+    def _shot(self, capture_time: float, raw: Pixels) -> CapturedFrame | None:
         if self._raw:
             gray = gray_of(raw, self._fourcc, self._given)
-            return None if gray is None else Shot(exposed, gray, None)
+            return None if gray is None else CapturedFrame(capture_time, gray, None)
         gray = np.asarray(cv2.cvtColor(raw, cv2.COLOR_BGR2GRAY), np.uint8)
-        return Shot(exposed, gray, raw if self._want_colour else None)
+        return CapturedFrame(capture_time, gray, raw if self._want_color else None)
 
-    def _configure(self, mode: CameraMode) -> None:
+    def _configure(self, mode: CameraConfig) -> None:
         """Ask for raw YUYV, and for MJPG where that brings the size or rate that YUYV lacks.
 
         USB 2 carries raw pictures up to about 640x480 at 30 frames/s. `set` returns True for
@@ -123,7 +123,7 @@ class UsbDevice:
         if best != _fourcc(self.capture):
             self._ask(best, mode)
 
-    def _ask(self, fourcc: str, mode: CameraMode) -> None:
+    def _ask(self, fourcc: str, mode: CameraConfig) -> None:
         # In this order: a new format resets the size, a new size the rate.
         self.capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*fourcc))
         self.capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
@@ -165,7 +165,7 @@ def gray_of(raw: Pixels, fourcc: str, size: tuple[int, int]) -> Pixels | None:
 
 
 def open_usb(
-    path: Path, mode: CameraMode, want_colour: bool, say: Say, give_up: float | None = None
+    path: Path, mode: CameraConfig, want_color: bool, say: Say, give_up: float | None = None
 ) -> LiveSource:
     """Open a V4L2 device by its path; raises UserError with what stands in the way.
 
@@ -174,14 +174,14 @@ def open_usb(
     """
     camera = usable(path)
     link = v4l2.link_to(path)
-    device = patiently(lambda: UsbDevice(path, mode, want_colour, say))
+    device = open_interruptible(lambda: UsbDevice(path, mode, want_color, say))
 
     def reopen() -> UsbDevice:
         now = v4l2.find_again(camera, link)
         if now is None:
             raise UserError(f"{path} is not there.")
         usable(now)
-        return UsbDevice(now, mode, want_colour, lambda sentence: None)
+        return UsbDevice(now, mode, want_color, lambda sentence: None)
 
     return LiveSource(device, reopen, say, mode.stall_s, give_up)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from mien.errors import UserError
+from mien.log import silence_native_logs
 from mien.sources.base import Frame, Say, usable_fps
-from mien.sources.capture import open_capture
 
 WITHOUT_RATE = 25.0  # frames/s assumed where a file neither says its rate nor its frames' times
 
@@ -22,12 +22,12 @@ class VideoSource:
     live = False
     dropped = 0
 
-    def __init__(self, name: str, capture: cv2.VideoCapture, want_colour: bool, say: Say) -> None:
+    def __init__(self, name: str, capture: cv2.VideoCapture, want_color: bool, say: Say) -> None:
         self.name = name
         self.fps = usable_fps(capture.get(cv2.CAP_PROP_FPS))
         self.total = frame_count(capture)
         self._capture = capture
-        self._want_colour = want_colour
+        self._want_color = want_color
         self._say = say
 
     def frames(self) -> Iterator[Frame]:
@@ -43,7 +43,7 @@ class VideoSource:
             picture = np.asarray(bgr, np.uint8)
             time = self._time(index, time)
             gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-            yield Frame(index, time, gray, picture if self._want_colour else None)
+            yield Frame(index, time, gray, picture if self._want_color else None)
             index += 1
         if index == 0:
             raise UserError(f"{self.name} holds no frame that can be read; try another file.")
@@ -65,7 +65,7 @@ class VideoSource:
         return time if time > last else last + 1 / (self.fps or WITHOUT_RATE)
 
 
-def open_video(path: Path, want_colour: bool, say: Say) -> VideoSource:
+def open_video(path: Path, want_color: bool, say: Say) -> VideoSource:
     """Open a video file; raises UserError with what is wrong with it."""
     if not os.access(path, os.R_OK):
         raise UserError(f"{path} may not be read by this user; change its permissions.")
@@ -79,7 +79,19 @@ def open_video(path: Path, want_colour: bool, say: Say) -> VideoSource:
             f"{path} cannot be read as a video: it is none, or it is cut off; "
             "check that another player shows it."
         )
-    return VideoSource(str(path), capture, want_colour, say)
+    return VideoSource(str(path), capture, want_color, say)
+
+
+def open_capture(place: str, options: Sequence[int] = ()) -> cv2.VideoCapture:
+    """Open a file or address with FFmpeg; the caller asks `isOpened()`.
+
+    `options` are OpenCV's pairs of property and value for the opening itself. Set
+    OPENCV_FFMPEG_LOGLEVEL in the environment to see FFmpeg's own messages.
+    """
+    silence_native_logs()
+    capture = cv2.VideoCapture(place, cv2.CAP_FFMPEG, list(options))
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
 
 
 def frame_count(capture: cv2.VideoCapture) -> int | None:

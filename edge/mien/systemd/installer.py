@@ -13,13 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UserError
-from mien.systemd.unit import ENVIRONMENT, NAME, USER, Plan, network_for, unit
+from mien.systemd.unit import (
+    ENVIRONMENT_FILE,
+    SERVICE_USER,
+    UNIT_NAME,
+    UnitOptions,
+    network_for,
+    unit_text,
+)
 
-UNIT = Path("etc/systemd/system") / NAME
-CONFIG = Path("etc/mien.toml")
-STATE = Path("var/lib/mien")
-BOOTED = Path("run/systemd/system")  # there where systemd is the first process: sd_booted(3)
-EXAMPLE = """\
+UNIT_PATH = Path("etc/systemd/system") / UNIT_NAME
+CONFIG_PATH = Path("etc/mien.toml")
+STATE_FOLDER = Path("var/lib/mien")
+SYSTEMD_RUNNING = Path(
+    "run/systemd/system"
+)  # there where systemd is the first process: sd_booted(3)
+EXAMPLE_CONFIG = """\
 # Options of `mien run` for the service; `mien run --help` lists them all. Names are those of the
 # command line without dashes in front. Files without a folder are written in /var/lib/mien.
 # After a change: sudo mien service install
@@ -49,11 +58,11 @@ class Host:
 
     def has_systemd(self) -> bool:
         """Whether systemd runs this machine."""
-        return (self.root / BOOTED).is_dir()
+        return (self.root / SYSTEMD_RUNNING).is_dir()
 
 
 @dataclass(frozen=True)
-class State:
+class ServiceState:
     """What systemd says of the service."""
 
     installed: bool
@@ -67,7 +76,7 @@ class State:
     current: bool  # whether the unit is as `install` would write it now
 
 
-def environment(file: Path = ENVIRONMENT) -> dict[str, str]:
+def service_environment(file: Path = ENVIRONMENT_FILE) -> dict[str, str]:
     """Return the variables that the service is given; none where this user may not read them."""
     try:
         lines = file.read_text("utf-8", "replace").splitlines()
@@ -77,9 +86,11 @@ def environment(file: Path = ENVIRONMENT) -> dict[str, str]:
     return {name: value.strip("\"'") for name, value in pairs if not name.startswith("#")}
 
 
-def plan(values: Mapping[str, Any], config: Path, program: Path | None = None) -> Plan:
+def unit_options(
+    values: Mapping[str, Any], config: Path, program: Path | None = None
+) -> UnitOptions:
     """Return what the unit has to be for the options of a run."""
-    return Plan(
+    return UnitOptions(
         program or Path(sys.prefix) / "bin" / "mien",
         config,
         network_for(values),
@@ -88,38 +99,38 @@ def plan(values: Mapping[str, Any], config: Path, program: Path | None = None) -
     )
 
 
-def install(host: Host, wanted: Plan, start: bool = True) -> list[str]:
+def install(host: Host, options: UnitOptions, start: bool = True) -> list[str]:
     """Install or renew the service and return what was done, a sentence each; raises UserError."""
     check_host(host)
-    check_program(wanted.program)
+    check_program(options.program)
     done = []
     if not _user_exists(host):
         host.run(
             *("useradd", "--system", "--user-group", "--no-create-home", "--groups", "video"),
-            *("--home-dir", "/var/lib/mien", "--shell", "/usr/sbin/nologin", USER),
+            *("--home-dir", "/var/lib/mien", "--shell", "/usr/sbin/nologin", SERVICE_USER),
         )
-        done.append(f"made the user {USER}, in the group video")
+        done.append(f"made the user {SERVICE_USER}, in the group video")
     else:
-        host.run("usermod", "--append", "--groups", "video", USER)
-    config = host.root / CONFIG
+        host.run("usermod", "--append", "--groups", "video", SERVICE_USER)
+    config = host.root / CONFIG_PATH
     if not config.exists():
-        _write(config, EXAMPLE, 0o640)
-        done.append(f"wrote /{CONFIG}: its options are yours to change")
+        _write_file(config, EXAMPLE_CONFIG, 0o640)
+        done.append(f"wrote /{CONFIG_PATH}: its options are yours to change")
     # A password or token may stand in it.
-    host.run("chgrp", USER, str(config))
-    file = host.root / UNIT
-    text = unit(wanted)
+    host.run("chgrp", SERVICE_USER, str(config))
+    file = host.root / UNIT_PATH
+    text = unit_text(options)
     changed = not file.exists() or file.read_text() != text
     if changed:
-        _write(file, text, 0o644)
-        reach = f"with the network, for {wanted.network}" if wanted.network else "without network"
-        done.append(f"wrote /{UNIT}, {reach}")
+        _write_file(file, text, 0o644)
+        reach = f"with the network, for {options.network}" if options.network else "without network"
+        done.append(f"wrote /{UNIT_PATH}, {reach}")
     host.run("systemctl", "daemon-reload")
-    host.run("systemctl", "enable", NAME)
+    host.run("systemctl", "enable", UNIT_NAME)
     done.append("it starts with the system")
     if start:
         # Not waited for: without a camera it only counts as started when one is there.
-        host.run("systemctl", "restart", "--no-block", NAME)
+        host.run("systemctl", "restart", "--no-block", UNIT_NAME)
         done.append("it is starting: `mien service status` and `journalctl -u mien -f` tell more")
     return done
 
@@ -128,29 +139,29 @@ def uninstall(host: Host, purge: bool = False) -> list[str]:
     """Stop and remove the service and its user; with `purge` also options and recordings."""
     check_host(host)
     done = []
-    file = host.root / UNIT
+    file = host.root / UNIT_PATH
     if file.exists():
-        host.run("systemctl", "disable", "--now", NAME)
+        host.run("systemctl", "disable", "--now", UNIT_NAME)
         file.unlink()
         host.run("systemctl", "daemon-reload")
         done.append("stopped and removed the service")
     if _user_exists(host):
-        host.run("userdel", USER)
-        done.append(f"removed the user {USER}")
-    config, state = host.root / CONFIG, host.root / STATE
+        host.run("userdel", SERVICE_USER)
+        done.append(f"removed the user {SERVICE_USER}")
+    config, recordings = host.root / CONFIG_PATH, host.root / STATE_FOLDER
     if purge:
         config.unlink(missing_ok=True)
-        if state.exists():
-            shutil.rmtree(state)
-        done.append(f"removed /{CONFIG} and /{STATE}")
+        if recordings.exists():
+            shutil.rmtree(recordings)
+        done.append(f"removed /{CONFIG_PATH} and /{STATE_FOLDER}")
     else:
-        kept = [f"/{path}" for path in (CONFIG, STATE) if (host.root / path).exists()]
+        kept = [f"/{path}" for path in (CONFIG_PATH, STATE_FOLDER) if (host.root / path).exists()]
         if kept:
             done.append(f"left {' and '.join(kept)} where they are (--purge removes them)")
     return done or ["there was no service"]
 
 
-def state(host: Host, wanted: Plan) -> State:
+def service_state(host: Host, options: UnitOptions) -> ServiceState:
     """Return what systemd says of the service; raises UserError where there is no systemd."""
     if not host.has_systemd():
         raise UserError("systemd does not run this machine, so there is no service to ask for.")
@@ -158,11 +169,11 @@ def state(host: Host, wanted: Plan) -> State:
         *("LoadState", "ActiveState", "UnitFileState", "StatusText", "ActiveEnterTimestamp"),
         *("NRestarts", "Result", "MemoryCurrent"),
     )
-    printed = host.run("systemctl", "show", NAME, "--property=" + ",".join(names), check=False)
+    printed = host.run("systemctl", "show", UNIT_NAME, "--property=" + ",".join(names), check=False)
     said = dict(line.partition("=")[::2] for line in printed.splitlines() if "=" in line)
-    file = host.root / UNIT
+    file = host.root / UNIT_PATH
     memory, restarts = said.get("MemoryCurrent", ""), said.get("NRestarts", "")
-    return State(
+    return ServiceState(
         installed=said.get("LoadState") == "loaded",
         active=said.get("ActiveState", ""),
         enabled=said.get("UnitFileState", ""),
@@ -171,7 +182,7 @@ def state(host: Host, wanted: Plan) -> State:
         restarts=int(restarts) if restarts.isdigit() else 0,
         result=said.get("Result", ""),
         memory=int(memory) if memory.isdigit() and len(memory) < 19 else None,
-        current=file.exists() and file.read_text() == unit(wanted),
+        current=file.exists() and file.read_text() == unit_text(options),
     )
 
 
@@ -206,10 +217,10 @@ def _user_exists(host: Host) -> bool:
         passwd = (host.root / "etc/passwd").read_text("utf-8", "replace")
     except OSError:
         return False
-    return any(line.startswith(f"{USER}:") for line in passwd.splitlines())
+    return any(line.startswith(f"{SERVICE_USER}:") for line in passwd.splitlines())
 
 
-def _write(file: Path, text: str, mode: int) -> None:
+def _write_file(file: Path, text: str, mode: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.part")
     part.touch(mode)

@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-NAME = "mien.service"
-USER = "mien"
-ENVIRONMENT = Path("/etc/default/mien")
+UNIT_NAME = "mien.service"
+SERVICE_USER = "mien"
+ENVIRONMENT_FILE = Path("/etc/default/mien")
 # Between two attempts to find a lost camera lie 30 s, its opening and its first frame.
-WATCHDOG_S = 90
-START_S = 180  # a Pi Zero with a cold card, and a camera that is only found at the second attempt
+WATCHDOG_TIMEOUT_S = 90
+START_TIMEOUT_S = (
+    180  # a Pi Zero with a cold card, and a camera that is only found at the second attempt
+)
 
 # `{...}` are filled in by `unit`. What stands here was weighed against what cameras and the
 # interpreter need; docs/service.md says of each what it is for.
-TEMPLATE = """\
+UNIT_TEMPLATE = """\
 # Written by `mien service install`, which writes it anew: put changes into a drop-in instead
 # (`systemctl edit mien`).
 [Unit]
 Description=Mien reads facial expressions
-{unit}# A camera may be plugged in next week: never give up.
+{ordering}# A camera may be plugged in next week: never give up.
 StartLimitIntervalSec=0
 
 [Service]
@@ -90,20 +92,20 @@ SystemCallErrorNumber=EPERM
 WantedBy=multi-user.target
 """
 # libcamera asks udev for its cameras over netlink, and journal and notify sockets are Unix ones.
-ALONE = """\
+NETWORK_DENIED = """\
 # Neither page nor broker nor stream: no network at all.
 PrivateNetwork=yes
 IPAddressDeny=any
 RestrictAddressFamilies=AF_UNIX AF_NETLINK
 """
-CONNECTED = """\
+NETWORK_ALLOWED = """\
 # Needs the network for {reason}.
 RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
 """
 
 
 @dataclass(frozen=True)
-class Plan:
+class UnitOptions:
     """What a unit depends on."""
 
     program: Path  # the `mien` of the virtual environment
@@ -114,26 +116,28 @@ class Plan:
     memory: str = "400M"  # MemoryMax
 
 
-def unit(plan: Plan) -> str:
+def unit_text(options: UnitOptions) -> str:
     """Return the unit's text."""
     after = "Wants=network-online.target\nAfter=network-online.target time-sync.target\n"
-    return TEMPLATE.format(
-        program=_quoted(plan.program),
-        config=_quoted(plan.config),
-        environment=ENVIRONMENT,
-        watchdog=watchdog(plan),
-        start=START_S,
-        user=USER,
-        memory=plan.memory,
-        unit=after if plan.network else "",
-        network=CONNECTED.format(reason=plan.network) if plan.network else ALONE,
+    return UNIT_TEMPLATE.format(
+        program=_quoted(options.program),
+        config=_quoted(options.config),
+        environment=ENVIRONMENT_FILE,
+        watchdog=watchdog_timeout(options),
+        start=START_TIMEOUT_S,
+        user=SERVICE_USER,
+        memory=options.memory,
+        ordering=after if options.network else "",
+        network=NETWORK_ALLOWED.format(reason=options.network)
+        if options.network
+        else NETWORK_DENIED,
     )
 
 
-def watchdog(plan: Plan) -> int:
+def watchdog_timeout(options: UnitOptions) -> int:
     """Return how many seconds without a sign of life make the service a dead one."""
-    slow = 3 / plan.fps if plan.fps else 0.0
-    return round(max(WATCHDOG_S, slow, (plan.stall or 0.0) + WATCHDOG_S / 2))
+    slow = 3 / options.fps if options.fps else 0.0
+    return round(max(WATCHDOG_TIMEOUT_S, slow, (options.stall or 0.0) + WATCHDOG_TIMEOUT_S / 2))
 
 
 def network_for(values: Mapping[str, Any]) -> str | None:

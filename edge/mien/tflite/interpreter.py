@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -14,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UserError
+from mien.log import filter_stderr
 
 
 def interpreter_class() -> Any:
@@ -31,7 +29,7 @@ def interpreter_class() -> Any:
     return Interpreter
 
 
-class SmallNetwork:
+class TfliteModel:
     """A network that finds faces, one thread, loaded once. Not for several threads at once."""
 
     step: float  # what one step of the int8 output is worth
@@ -39,7 +37,7 @@ class SmallNetwork:
 
     def __init__(self, content: bytes) -> None:
         """Load a TFLite file's bytes."""
-        with quiet():
+        with suppress_delegate_log():
             self._interpreter = interpreter_class()(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         self._input = int(self._interpreter.get_input_details()[0]["index"])
@@ -47,20 +45,20 @@ class SmallNetwork:
         self._output = int(output["index"])
         self.step, self.zero = output["quantization"]
 
-    def told(self, view: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
+    def invoke(self, view: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
         """Return what it says of a gray picture, uint8 [h, w], in steps."""
         self._interpreter.set_tensor(self._input, view[np.newaxis, :, :, np.newaxis])
         self._interpreter.invoke()
         told: npt.NDArray[np.int8] = self._interpreter.get_tensor(self._output)[0]
         return told
 
-    def value(self, view: npt.NDArray[np.uint8]) -> float:
+    def run_scalar(self, view: npt.NDArray[np.uint8]) -> float:
         """Return the only number that it says of a gray picture, uint8 [h, w]."""
-        return float(self.step * (int(self.told(view)[0]) - self.zero))
+        return float(self.step * (int(self.invoke(view)[0]) - self.zero))
 
 
 @cache
-def shipped(name: str) -> bytes:
+def load_weights(name: str) -> bytes:
     """Return one of the networks that find faces, by its file's name in
     edge/mien/detection/weights."""
     try:
@@ -72,7 +70,7 @@ def shipped(name: str) -> bytes:
         ) from error
 
 
-def delegated(interpreter: Any) -> bool | None:
+def uses_delegate(interpreter: Any) -> bool | None:
     """Return whether a delegate has taken over the graph.
 
     XNNPACK stays off without an error where `/sys` is missing, as in some containers, and then
@@ -84,26 +82,10 @@ def delegated(interpreter: Any) -> bool | None:
         return None
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+def suppress_delegate_log() -> AbstractContextManager[None]:
     """Hold back the line that the interpreter prints on every start, and nothing else.
 
     No setting silences "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.", and it is
     written by C++ to the file descriptor itself.
     """
-    try:
-        kept = os.dup(2)
-    except OSError:  # stderr is closed
-        yield
-        return
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            held.seek(0)
-            for line in held:
-                if not line.startswith(b"INFO: Created TensorFlow Lite XNNPACK"):
-                    os.write(2, line)
+    return filter_stderr(lambda line: not line.startswith(b"INFO: Created TensorFlow Lite XNNPACK"))

@@ -35,7 +35,7 @@ class Signature:
     outputs: tuple[Tensor, ...]
 
 
-def read_signature(flatbuffer: bytes) -> Signature:
+def io_signature(flatbuffer: bytes) -> Signature:
     """Return the inputs and outputs of the first subgraph; raises ValueError where it cannot."""
     if flatbuffer[4:8] != IDENTIFIER:
         raise ValueError("not a TFLite flatbuffer")
@@ -68,7 +68,7 @@ def check_fit(flatbuffer: bytes, size: int, labels: int, name: str) -> None:
     """
     again = "convert the model anew with mien-convert"
     try:
-        signature = read_signature(flatbuffer)
+        signature = io_signature(flatbuffer)
     except ValueError as error:
         raise UserError(f"{name} holds {error}; copy the file again, or {again}.") from error
     if len(signature.inputs) != 1 or len(signature.outputs) != 1:
@@ -98,7 +98,7 @@ def check_fit(flatbuffer: bytes, size: int, labels: int, name: str) -> None:
 def float_input(data: bytes) -> bool:
     """Return whether the bytes are a TFLite model that takes floats."""
     try:
-        return any(t.dtype.startswith("float") for t in read_signature(data).inputs)
+        return any(t.dtype.startswith("float") for t in io_signature(data).inputs)
     except ValueError:
         return False
 

@@ -14,16 +14,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import Send
 
-from mien.web.mjpeg import BOUNDARY, Pictures
+from mien.web.mjpeg import BOUNDARY, MjpegBroadcaster
 from mien.web.prometheus import CONTENT_TYPE, exposition, registry_of
-from mien.web.state import State
+from mien.web.state import PageState
 
-MOST_STREAMS = 16  # browsers that watch at once, pictures and events each
-STALLED_S = 30.0  # s for which a viewer may take nothing before it is let go
-EVENTS_S = 0.2  # s between two events
-BEAT_S = 10.0  # s after which a silent stream of events says that it lives
-PATIENCE_S = 15.0  # s without a frame after which /healthz says 503
-FILES = {
+MAX_STREAMS = 16  # browsers that watch at once, pictures and events each
+SEND_TIMEOUT_S = 30.0  # s for which a viewer may take nothing before it is let go
+EVENT_INTERVAL_S = 0.2  # s between two events
+KEEPALIVE_S = 10.0  # s after which a silent stream of events says that it lives
+HEALTHY_WITHIN_S = 15.0  # s without a frame after which /healthz says 503
+STATIC_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
@@ -31,25 +31,25 @@ FILES = {
 }
 
 
-class Patient(StreamingResponse):
+class ViewerStream(StreamingResponse):
     """A stream that lets a viewer go who takes nothing for a while."""
 
     async def stream_response(self, send: Send) -> None:
         """Send it, each piece within the time."""
 
         async def send_soon(message: object) -> None:
-            await asyncio.wait_for(send(message), STALLED_S)  # type: ignore[arg-type]
+            await asyncio.wait_for(send(message), SEND_TIMEOUT_S)  # type: ignore[arg-type]
 
         with contextlib.suppress(asyncio.TimeoutError):
             await super().stream_response(send_soon)
 
 
-class Events:
+class EventStream:
     """The stream of server-sent events: the state where it changed, and each new moment."""
 
-    def __init__(self, state: State, pictures: Pictures) -> None:
+    def __init__(self, state: PageState, broadcaster: MjpegBroadcaster) -> None:
         self._state = state
-        self._pictures = pictures
+        self._broadcaster = broadcaster
         self._line: tuple[object, bytes] = (None, b"")
         self.listeners = 0
 
@@ -58,23 +58,23 @@ class Events:
         self.listeners += 1
         moments = self._state.moments(0)
         last = moments[-1]["number"] if moments else 0
-        said: object = None
+        sent_version: object = None
         silent = 0.0
         try:
             yield b"retry: 2000\n\n"
-            while not self._pictures.closed:
+            while not self._broadcaster.closed:
                 version = self._state.version()
                 for moment in self._state.moments(last):
                     last = moment["number"]
                     yield _event("moment", moment)
-                if version != said:
-                    said, silent = version, 0.0
+                if version != sent_version:
+                    sent_version, silent = version, 0.0
                     yield self._state_line(version)
-                elif (silent := silent + EVENTS_S) >= BEAT_S:
+                elif (silent := silent + EVENT_INTERVAL_S) >= KEEPALIVE_S:
                     # The rates sink while no frame comes.
                     silent = 0.0
                     yield _event("state", self._state.snapshot())
-                await asyncio.sleep(EVENTS_S)
+                await asyncio.sleep(EVENT_INTERVAL_S)
         finally:
             self.listeners -= 1
 
@@ -85,27 +85,27 @@ class Events:
         return self._line[1]
 
 
-def application(state: State, pictures: Pictures) -> Starlette:
-    """Return the application; `mien.web.guard.Guard` belongs around it."""
-    registry = registry_of(state, pictures)
-    events = Events(state, pictures)
+def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
+    """Return the application; `mien.web.auth.AuthMiddleware` belongs around it."""
+    registry = registry_of(state, broadcaster)
+    events = EventStream(state, broadcaster)
 
     async def live(request: Request) -> Response:
-        if pictures.viewers >= MOST_STREAMS:
+        if broadcaster.viewers >= MAX_STREAMS:
             return _busy()
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        return Patient(pictures.stream(), media_type=kind)
+        return ViewerStream(broadcaster.stream(), media_type=kind)
 
     async def snapshot(request: Request) -> Response:
-        jpeg = await pictures.newest()
+        jpeg = await broadcaster.newest()
         if not jpeg:
             return PlainTextResponse("There is no picture yet.\n", 503)
         return Response(jpeg, media_type="image/jpeg")
 
     async def listen(request: Request) -> Response:
-        if events.listeners >= MOST_STREAMS:
+        if events.listeners >= MAX_STREAMS:
             return _busy()
-        return Patient(events.stream(), media_type="text/event-stream")
+        return ViewerStream(events.stream(), media_type="text/event-stream")
 
     async def now(request: Request) -> Response:
         return JSONResponse(state.snapshot())
@@ -117,17 +117,17 @@ def application(state: State, pictures: Pictures) -> Starlette:
         return Response(exposition(registry), headers={"Content-Type": CONTENT_TYPE})
 
     async def health(request: Request) -> Response:
-        if state.healthy(PATIENCE_S):
+        if state.healthy(HEALTHY_WITHIN_S):
             return PlainTextResponse("ok\n")
         return PlainTextResponse("no frames\n", 503)
 
     @contextlib.asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        await pictures.attach()
+        await broadcaster.attach()
         yield
 
     routes = [
-        *(Route(path, _file(name, kind)) for path, (name, kind) in FILES.items()),
+        *(Route(path, _file(name, kind)) for path, (name, kind) in STATIC_FILES.items()),
         Route("/live.mjpg", live),
         Route("/snapshot.jpg", snapshot),
         Route("/api/state", now),

@@ -1,23 +1,18 @@
-"""Where the page is served, and who may see it."""
+"""Address of the page: parsing, listening socket and the Host names that it answers to."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import ipaddress
 import os
 import re
-import secrets
 import socket
 from dataclasses import dataclass
 
 from mien.errors import UserError
 
-SHORTEST = 8  # characters of a token that a person chooses
-
 
 @dataclass(frozen=True)
-class Address:
+class BindAddress:
     """What `--web [HOST:]PORT` names."""
 
     host: str  # name or IP address; without brackets
@@ -34,7 +29,7 @@ class Address:
             return False
 
 
-def parse_address(text: str) -> Address:
+def parse_bind_address(text: str) -> BindAddress:
     """Return the address in "8080", "0.0.0.0:8080", ":8080" or "[::1]:8080"; raises UserError.
 
     Without a host it is this machine alone; an empty one (":8080") is every network.
@@ -46,34 +41,10 @@ def parse_address(text: str) -> Address:
             "0.0.0.0:8080 or [::1]:8080."
         )
     host = "127.0.0.1" if match[1] is None else match[1].strip("[]") or "0.0.0.0"
-    return Address(host, int(match[2]))
+    return BindAddress(host, int(match[2]))
 
 
-def choose_token(address: Address, token: str | None) -> tuple[str | None, bool]:
-    """Return the token that visitors need, None for nobody's, and whether it was just made up.
-
-    Raises UserError for a token that is easily guessed or does not fit into a header.
-    """
-    if token is None:
-        return (None, False) if address.loopback else (secrets.token_urlsafe(18), True)
-    if len(token) < SHORTEST:
-        raise UserError(f"--token is shorter than {SHORTEST} characters; take a longer one.")
-    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
-        raise UserError("--token may hold letters, digits and . _ ~ + / = - only.")
-    return token, False
-
-
-def pass_of(token: str) -> str:
-    """Return what a browser keeps as a cookie: it proves the token and does not hold it."""
-    return hmac.new(token.encode(), b"mien's page", hashlib.sha256).hexdigest()
-
-
-def same(given: str, wanted: str) -> bool:
-    """Compare two secrets in a time that tells nothing of where they differ."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
-
-
-def own_names(address: Address) -> frozenset[str]:
+def allowed_hosts(address: BindAddress) -> frozenset[str]:
     """Return the names, in lower case, by which a browser may call this machine.
 
     A page from elsewhere whose name was pointed at this machine (DNS rebinding) has another.
@@ -89,7 +60,7 @@ def own_names(address: Address) -> frozenset[str]:
     return frozenset(name for name in names if name)
 
 
-def host_allowed(header: str, names: frozenset[str]) -> bool:
+def is_host_allowed(header: str, names: frozenset[str]) -> bool:
     """Whether a Host header, as "pi.local:8080" or "[::1]:8080", names this machine."""
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:]+)(?::[0-9]{1,5})?", header)
     if match is None:
@@ -102,7 +73,7 @@ def host_allowed(header: str, names: frozenset[str]) -> bool:
     return True
 
 
-def bind(address: Address) -> socket.socket:
+def listen_on(address: BindAddress) -> socket.socket:
     """Return a listening socket; raises UserError where the address is taken or not ours."""
     try:
         found = socket.getaddrinfo(
@@ -119,11 +90,11 @@ def bind(address: Address) -> socket.socket:
     except OSError as error:
         remedy = "give another port" if address.port else "give another address"
         raise UserError(
-            f"The page cannot be served at {shown(address.host, address.port)} "
+            f"The page cannot be served at {host_and_port(address.host, address.port)} "
             f"({os.strerror(error.errno or 0)}); {remedy}."
         ) from None
 
 
-def shown(host: str, port: int) -> str:
+def host_and_port(host: str, port: int) -> str:
     """Return host and port as a browser's address has them."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -11,21 +11,21 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.outputs.annotate import annotate
 from mien.outputs.anonymize import hide
-from mien.pipeline.still import FrameResult
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Frame
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
-STREAM_FPS = 15  # pictures a second at most: fluid, and half the work of 30
-QUALITY = 80  # of the JPEG
-WIDEST = 1280  # px; larger pictures are made smaller for the page
+MAX_STREAM_FPS = 15  # pictures a second at most: fluid, and half the work of 30
+JPEG_QUALITY = 80  # of the JPEG
+MAX_WIDTH = 1280  # px; larger pictures are made smaller for the page
 BOUNDARY = "mien-picture"
 
 
 @dataclass(frozen=True)
-class Slot:
+class LatestFrame:
     """A frame that could be looked at."""
 
     number: int  # counts the frames that were put here
@@ -34,19 +34,19 @@ class Slot:
     hidden: tuple[Box, ...]
 
 
-class Pictures:
+class MjpegBroadcaster:
     """Frames come from the pipeline's thread, viewers live on the server's event loop.
 
     The pipeline only leaves a reference and, where somebody waits, wakes the loop. A viewer that
     does not read asks for nothing, so that nothing is drawn for it either.
     """
 
-    def __init__(self, pause: Pause | None = None) -> None:
+    def __init__(self, pause: PauseSwitch | None = None) -> None:
         self._pause = pause
         self.encoded = 0  # pictures drawn and encoded so far
         self.viewers = 0
         self.closed = False
-        self._slot: Slot | None = None
+        self._latest: LatestFrame | None = None
         self._number = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awaited = False  # whether to wake the loop; set there, read by the pipeline
@@ -55,10 +55,10 @@ class Pictures:
         self._jpeg: tuple[int, bytes] = (0, b"")
         self._painted = 0.0  # s of the loop's clock, of the last encoding
 
-    def put(self, frame: Frame, result: FrameResult, hidden: tuple[Box, ...]) -> None:
+    def publish(self, frame: Frame, result: FrameResult, hidden: tuple[Box, ...]) -> None:
         """Leave a frame for whoever looks; takes microseconds and never waits."""
         self._number += 1
-        self._slot = Slot(self._number, frame, result, hidden)
+        self._latest = LatestFrame(self._number, frame, result, hidden)
         if self._awaited:
             self._awaited = False
             self._wake()
@@ -75,8 +75,8 @@ class Pictures:
 
     async def newest(self) -> bytes | None:
         """Return the newest frame as JPEG; None where there is none."""
-        slot = self._current()
-        return None if slot is None else (await self._encoded(slot))[1]
+        latest = self._current()
+        return None if latest is None else (await self._encoded(latest))[1]
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield parts of multipart/x-mixed-replace until the server ends."""
@@ -85,22 +85,22 @@ class Pictures:
         try:
             yield f"--{BOUNDARY}\r\n".encode()
             while not self.closed:
-                slot = self._current()
-                if slot is None or slot.number <= seen:
+                latest = self._current()
+                if latest is None or latest.number <= seen:
                     await self._wait(seen)
                     continue
                 await self._pace()
-                slot = self._current() or slot  # perhaps a newer one came meanwhile
-                seen, jpeg = await self._encoded(slot)
+                latest = self._current() or latest  # perhaps a newer one came meanwhile
+                seen, jpeg = await self._encoded(latest)
                 head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 # A browser shows a picture once it has seen the boundary behind it.
                 yield head.encode() + jpeg + f"\r\n--{BOUNDARY}\r\n".encode()
         finally:
             self.viewers -= 1
 
-    def _current(self) -> Slot | None:
+    def _current(self) -> LatestFrame | None:
         """Return the newest frame; none while the camera is paused, not even the last."""
-        return None if self._pause is not None and self._pause.paused else self._slot
+        return None if self._pause is not None and self._pause.paused else self._latest
 
     async def _wait(self, seen: int) -> None:
         """Wait for a frame, a second at most."""
@@ -115,17 +115,17 @@ class Pictures:
     async def _pace(self) -> None:
         """Let the last picture stand for its time."""
         now = asyncio.get_running_loop().time()
-        await asyncio.sleep(max(0.0, self._painted + 1 / STREAM_FPS - now))
+        await asyncio.sleep(max(0.0, self._painted + 1 / MAX_STREAM_FPS - now))
 
-    async def _encoded(self, slot: Slot) -> tuple[int, bytes]:
+    async def _encoded(self, latest: LatestFrame) -> tuple[int, bytes]:
         """Return the number and the JPEG of a frame, or of a newer one that is done."""
         assert self._lock is not None
         async with self._lock:
-            if self._jpeg[0] < slot.number:
+            if self._jpeg[0] < latest.number:
                 loop = asyncio.get_running_loop()
                 self._painted = loop.time()
-                jpeg = await loop.run_in_executor(None, encode, slot)
-                self._jpeg = (slot.number, jpeg)
+                jpeg = await loop.run_in_executor(None, encode, latest)
+                self._jpeg = (latest.number, jpeg)
                 self.encoded += 1
             return self._jpeg
 
@@ -136,17 +136,17 @@ class Pictures:
                 loop.call_soon_threadsafe(fresh.set)
 
 
-def encode(slot: Slot) -> bytes:
+def encode(latest: LatestFrame) -> bytes:
     """Return a frame with its boxes and labels as JPEG; gray where the source gave no colour."""
-    frame = slot.frame
+    frame = latest.frame
     picture: Any = frame.gray if frame.bgr is None else frame.bgr
-    if slot.hidden:
-        picture = hide(picture, slot.hidden)
+    if latest.hidden:
+        picture = hide(picture, latest.hidden)
     if picture.ndim == 2:
         picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-    picture = annotate(np.asarray(picture, np.uint8), slot.result.faces)
-    if picture.shape[1] > WIDEST:
-        size = (WIDEST, round(picture.shape[0] * WIDEST / picture.shape[1]))
+    picture = annotate(np.asarray(picture, np.uint8), latest.result.faces)
+    if picture.shape[1] > MAX_WIDTH:
+        size = (MAX_WIDTH, round(picture.shape[0] * MAX_WIDTH / picture.shape[1]))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return data.tobytes() if done else b""

@@ -13,11 +13,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from mien.web.mjpeg import Pictures
-from mien.web.state import BUCKETS, State
+from mien.web.mjpeg import MjpegBroadcaster
+from mien.web.state import FRAME_TIME_BUCKETS_S, PageState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-GAUGES = {
+GAUGE_METRICS = {
     "fps": ("mien_frames_per_second", "Frames read per second, over the last three."),
     "faces": ("mien_faces_seen", "Faces in the newest frame."),
     "camera_up": ("mien_camera_up", "1 while frames come, 0 where it is lost, paused or starting."),
@@ -27,21 +27,21 @@ GAUGES = {
 }
 
 
-class _Run(Collector):
+class _RunCollector(Collector):
     """Reads the state when it is asked, so that nothing is counted twice."""
 
-    def __init__(self, state: State, pictures: Pictures) -> None:
+    def __init__(self, state: PageState, broadcaster: MjpegBroadcaster) -> None:
         self._state = state
-        self._pictures = pictures
+        self._broadcaster = broadcaster
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         gauges = self._state.gauges()
-        for key, (name, text) in GAUGES.items():
+        for key, (name, text) in GAUGE_METRICS.items():
             if key in gauges:
                 yield GaugeMetricFamily(name, text, gauges[key])
         yield GaugeMetricFamily(
-            "mien_page_viewers", "Browsers that watch the picture.", self._pictures.viewers
+            "mien_page_viewers", "Browsers that watch the picture.", self._broadcaster.viewers
         )
         totals = self._state.totals
         yield CounterMetricFamily("mien_frames", "Frames read.", totals.frames)
@@ -49,13 +49,15 @@ class _Run(Collector):
         yield CounterMetricFamily(
             "mien_pictures_encoded",
             "Pictures drawn and encoded; none without a viewer.",
-            self._pictures.encoded,
+            self._broadcaster.encoded,
         )
         readings = CounterMetricFamily("mien_readings", "Readings.", labels=["emotion"])
         for emotion, count in totals.faces.items():
             readings.add_metric([emotion], count)
         yield readings
-        buckets = [(str(bound), n) for bound, n in zip(BUCKETS, totals.buckets, strict=True)]
+        buckets = [
+            (str(bound), n) for bound, n in zip(FRAME_TIME_BUCKETS_S, totals.buckets, strict=True)
+        ]
         yield HistogramMetricFamily(
             "mien_frame_seconds",
             "Work per frame: finding and reading its faces.",
@@ -64,10 +66,10 @@ class _Run(Collector):
         )
 
 
-def registry_of(state: State, pictures: Pictures) -> CollectorRegistry:
+def registry_of(state: PageState, broadcaster: MjpegBroadcaster) -> CollectorRegistry:
     """Return a registry of its own, so that two runs in a process do not collide."""
     registry = CollectorRegistry()
-    registry.register(_Run(state, pictures))
+    registry.register(_RunCollector(state, broadcaster))
     return registry
 
 

@@ -13,21 +13,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.board import temperature
+from mien.board import cpu_temperature
 from mien.errors import UserError
-from mien.log import Said
-from mien.outputs.anonymize import Blur
-from mien.pipeline.still import FrameResult
+from mien.log import LogEvent
+from mien.outputs.anonymize import FaceAnonymizer
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
-from mien.sources.pause_switch import Pause
-from mien.web.binding import Address, bind, choose_token, own_names, shown
-from mien.web.token import kept_token
+from mien.sources.pausable import PauseSwitch
+from mien.web.binding import BindAddress, allowed_hosts, host_and_port, listen_on
 
-MOST_CONNECTIONS = 64
-GONE_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
-SEND_BYTES = 64 * 1024  # per viewer; the kernel takes twice that
-START_S = 10.0  # s for the server to start
-END_S = 3.0  # s for it to end
+MAX_CONNECTIONS = 64
+TCP_USER_TIMEOUT_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
+SEND_BUFFER_BYTES = 64 * 1024  # per viewer; the kernel takes twice that
+START_TIMEOUT_S = 10.0  # s for the server to start
+STOP_TIMEOUT_S = 3.0  # s for it to end
 
 
 def check_installed() -> None:
@@ -50,32 +49,33 @@ class WebOutput:
 
     def __init__(
         self,
-        address: Address,
+        address: BindAddress,
         token: str | None,
         name: str,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         blur: bool = False,
-        hot: Callable[[], float | None] = temperature,
+        temperature: Callable[[], float | None] = cpu_temperature,
         terminal: bool | None = None,
     ) -> None:
         check_installed()
-        from mien.web.mjpeg import Pictures
-        from mien.web.state import State
+        from mien.web.auth import choose_token, stored_token
+        from mien.web.mjpeg import MjpegBroadcaster
+        from mien.web.state import PageState
 
         self.token, made = choose_token(address, token)
         self._shown = made  # whether the sentence holds it
         self._file: Path | None = None  # in which it is kept instead
         if made and not (sys.stderr.isatty() if terminal is None else terminal):
             self._shown = False
-            self.token, self._file = kept_token()
-        self._socket = bind(address)
+            self.token, self._file = stored_token()
+        self._socket = listen_on(address)
         self.port = int(self._socket.getsockname()[1])
-        self.url = f"http://{shown(_called(address), self.port)}/"
+        self.url = f"http://{host_and_port(_display_host(address), self.port)}/"
         self._address = address
-        self._blur = Blur() if blur else None
-        self.state = State(name, labels, pause, hot)
-        self.pictures = Pictures(pause)
+        self._blur = FaceAnonymizer() if blur else None
+        self.state = PageState(name, labels, pause, temperature)
+        self.broadcaster = MjpegBroadcaster(pause)
         self._server = self._start()
 
     @property
@@ -83,17 +83,17 @@ class WebOutput:
         """What to tell the person who started it; a made-up token only on a terminal."""
         where = f"the page is at {self.url}"
         if self._shown:
-            return Said(f"{where}?token={self.token}", "page")
+            return LogEvent(f"{where}?token={self.token}", "page")
         if self._file is not None:
-            return Said(f"{where} and asks for the token in {self._file}", "page")
-        return Said(f"{where} and asks for the token" if self.token else where, "page")
+            return LogEvent(f"{where} and asks for the token in {self._file}", "page")
+        return LogEvent(f"{where} and asks for the token" if self.token else where, "page")
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
         height, width = frame.gray.shape[:2]
         self.state.add(result, (width, height))
         hidden = self._blur.places(result) if self._blur is not None else ()
-        self.pictures.put(frame, result, hidden)
+        self.broadcaster.publish(frame, result, hidden)
 
     def changed(self, change: Change) -> None:
         """Show that the camera was lost, or is back."""
@@ -101,9 +101,9 @@ class WebOutput:
 
     def close(self) -> None:
         """End the streams and the server."""
-        self.pictures.close()
+        self.broadcaster.close()
         self._server.should_exit = True
-        self._thread.join(END_S)
+        self._thread.join(STOP_TIMEOUT_S)
         if self._thread.is_alive():
             self._server.force_exit = True
             self._thread.join(1.0)
@@ -113,7 +113,7 @@ class WebOutput:
         import uvicorn
 
         from mien.web.app import application
-        from mien.web.guard import Guard
+        from mien.web.auth import AuthMiddleware
 
         for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
             logger = logging.getLogger(name)
@@ -121,13 +121,17 @@ class WebOutput:
             logger.addHandler(logging.NullHandler())
             logger.propagate = False
         # What the kernel keeps for a slow viewer is pictures of the past: two or three, not fifty.
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             with contextlib.suppress(OSError):
-                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
-        app = application(self.state, self.pictures)
+                self._socket.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS
+                )
+        app = application(self.state, self.broadcaster)
         config = uvicorn.Config(
-            _Living(app, Guard(app, own_names(self._address), self.token, self.port)),
+            _LifespanRouter(
+                app, AuthMiddleware(app, allowed_hosts(self._address), self.token, self.port)
+            ),
             log_config=None,
             access_log=False,
             lifespan="on",
@@ -135,7 +139,7 @@ class WebOutput:
             ws="none",
             http="h11",
             loop="asyncio",
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
@@ -143,7 +147,7 @@ class WebOutput:
             target=_serve, args=(server, self._socket), name="mien-web", daemon=True
         )
         self._thread.start()
-        for _ in range(int(START_S / 0.01)):
+        for _ in range(int(START_TIMEOUT_S / 0.01)):
             if server.started:
                 return server
             if not self._thread.is_alive():
@@ -152,7 +156,7 @@ class WebOutput:
         raise UserError("The page's server did not start; run without --web, or install it anew.")
 
 
-class _Living:
+class _LifespanRouter:
     """Sends the start and end of the server to the application, requests to its guard."""
 
     def __init__(self, app: Any, guard: Any) -> None:
@@ -169,7 +173,7 @@ def _serve(server: Any, listening: socket.socket) -> None:
     asyncio.run(server.serve(sockets=[listening]))
 
 
-def _called(address: Address) -> str:
+def _display_host(address: BindAddress) -> str:
     """Return the name under which another machine, or this one, finds it."""
     if address.loopback:
         return address.host

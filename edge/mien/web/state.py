@@ -11,22 +11,33 @@ from datetime import datetime, timezone
 from typing import Any
 
 from mien.classification.prediction import UNCERTAIN
-from mien.outputs.colors import colours
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
+from mien.debounce import Debounced
+from mien.frame_rate import FrameRate
+from mien.outputs.colors import colors
+from mien.pipeline.results import FrameResult
 from mien.sources.base import Change
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 
-MINUTES = 5  # of the timeline
-RATE_S = 3.0  # s over which the frame rate is taken
-HOT_EVERY_S = 5.0  # s between two looks at the board's temperature
-MOMENTS = 50  # changes kept for the page
-SETTLED_S = 0.7  # s that another emotion must last to be a change
-BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)  # s, of the frame times' histogram
+TIMELINE_MINUTES = 5  # of the timeline
+FPS_WINDOW_S = 3.0  # s over which the frame rate is taken
+TEMPERATURE_INTERVAL_S = 5.0  # s between two looks at the board's temperature
+MAX_MOMENTS = 50  # changes kept for the page
+DEBOUNCE_S = 0.7  # s that another emotion must last to be a change
+FRAME_TIME_BUCKETS_S = (
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+)  # s, of the frame times' histogram
 
 
 @dataclass
-class Second:
+class TimelineSecond:
     """What one second held."""
 
     at: int  # s since the page's start
@@ -36,29 +47,29 @@ class Second:
 
 
 @dataclass
-class Totals:
+class RunTotals:
     """Counters since the start, for /metrics."""
 
     frames: int = 0
     faces: dict[str, int] = field(default_factory=dict)  # readings by emotion
     losses: int = 0  # times the camera was lost
     seconds: float = 0.0  # in work, all frames together
-    buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+    buckets: list[int] = field(default_factory=lambda: [0] * len(FRAME_TIME_BUCKETS_S))
 
 
-class State:
+class PageState:
     """Written by the pipeline once per frame, read by the server; safe between threads."""
 
     def __init__(
         self,
         name: str,
         labels: Sequence[str],
-        pause: Pause | None = None,
+        pause: PauseSwitch | None = None,
         temperature: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
-        self._colours = colours(labels)
+        self._colours = colors(labels)
         self._labels = tuple(labels)
         self._pause = pause
         self._temperature = temperature
@@ -68,31 +79,30 @@ class State:
         self._result: FrameResult | None = None
         self._arrived = 0.0  # s of the clock, of the last frame
         self._size = (0, 0)
-        self._recent: deque[float] = deque(maxlen=400)
-        self._seconds: deque[Second] = deque(maxlen=60 * MINUTES)
+        self._frame_rate = FrameRate(FPS_WINDOW_S)
+        self._seconds: deque[TimelineSecond] = deque(maxlen=60 * TIMELINE_MINUTES)
         self._lost: Change | None = None
-        self._moments: deque[dict[str, Any]] = deque(maxlen=MOMENTS)
+        self._moments: deque[dict[str, Any]] = deque(maxlen=MAX_MOMENTS)
         self._number = 0  # of the last moment
-        self._shown: str | None = None  # the settled emotion of the largest face
-        self._next: tuple[str, float] | None = None  # another one, and since when
-        self._hot: tuple[float, float | None] = (-HOT_EVERY_S, None)
-        self.totals = Totals(faces=dict.fromkeys((*self._labels, UNCERTAIN), 0))
+        self._main: Debounced[str | None] = Debounced(None)  # emotion of the largest face
+        self._hot: tuple[float, float | None] = (-TEMPERATURE_INTERVAL_S, None)
+        self.totals = RunTotals(faces=dict.fromkeys((*self._labels, UNCERTAIN), 0))
 
     def add(self, result: FrameResult, size: tuple[int, int]) -> None:
         """Take a frame's result in; `size` is the picture's width and height in px."""
         now = self._clock()
         with self._lock:
             self._result, self._arrived, self._size = result, now, size
-            self._recent.append(now)
+            self._frame_rate.add(now)
             self._lost = None
             self._count(result)
             second = self._second(int(now - self._start))
             second.frames += 1
             for face in result.faces:
                 second.readings += 1
-                for label, p in face.reading.probabilities.items():
+                for label, p in face.prediction.probabilities.items():
                     second.sums[label] = second.sums.get(label, 0.0) + float(p)
-            self._settle(result.faces[0].reading.emotion if result.faces else "no face", now)
+            self._debounce(result.faces[0].prediction.emotion if result.faces else "no face", now)
 
     def changed(self, change: Change) -> None:
         """Take in that the camera was lost, or is back."""
@@ -109,7 +119,7 @@ class State:
 
     def snapshot(self) -> dict[str, Any]:
         """Return what /api/state says; docs/page.md describes it."""
-        hot = self.temperature()
+        temperature = self.temperature()
         with self._lock:
             result, now = self._result, self._clock()
             faces = result.faces if result is not None and self._live(now) else ()
@@ -121,11 +131,11 @@ class State:
                 "frame": result.frame if result else None,
                 "time": round(result.time, 3) if result else None,
                 "size": list(self._size),
-                "fps": round(self._fps(now), 1),
+                "fps": round(self._frame_rate.at(now), 1),
                 "latency_ms": _ms(result.latency) if result else None,
                 "ms": {k: round(v, 2) for k, v in result.ms.items()} if result else {},
-                "temperature": hot,
-                "faces": [_face(face) for face in faces],
+                "temperature": temperature,
+                "faces": [face.to_json() for face in faces],
                 "labels": [{"name": n, "colour": c} for n, c in self._colours.items()],
             }
 
@@ -135,7 +145,7 @@ class State:
             now = self._clock() - self._start
             return {
                 "now": round(now, 1),
-                "minutes": MINUTES,
+                "minutes": TIMELINE_MINUTES,
                 "labels": list(self._labels),
                 "seconds": [
                     {
@@ -149,7 +159,7 @@ class State:
                         else None,
                     }
                     for second in self._seconds
-                    if second.frames and second.at > now - 60 * MINUTES - 1
+                    if second.frames and second.at > now - 60 * TIMELINE_MINUTES - 1
                 ],
                 "moments": list(self._moments),
             }
@@ -162,25 +172,25 @@ class State:
     def temperature(self) -> float | None:
         """Return the board's, deg C; asked for every few seconds at most."""
         now = self._clock()
-        if now - self._hot[0] >= HOT_EVERY_S:
+        if now - self._hot[0] >= TEMPERATURE_INTERVAL_S:
             self._hot = (now, self._temperature())
         return self._hot[1]
 
     def gauges(self) -> dict[str, float]:
         """Return what /metrics gives as it is now."""
-        hot = self.temperature()
+        temperature = self.temperature()
         with self._lock:
             now = self._clock()
             values = {
-                "fps": self._fps(now),
+                "fps": self._frame_rate.at(now),
                 "faces": float(len(self._result.faces)) if self._result and self._live(now) else 0,
                 "camera_up": float(self._camera() == "running"),
                 "uptime": now - self._start,
             }
             if self._result is not None and self._result.latency is not None:
                 values["latency"] = self._result.latency
-        if hot is not None:
-            values["temperature"] = hot
+        if temperature is not None:
+            values["temperature"] = temperature
         return values
 
     def healthy(self, patience: float) -> bool:
@@ -201,17 +211,13 @@ class State:
 
     def _live(self, now: float) -> bool:
         """Whether the last result says anything of the present."""
-        return self._result is not None and self._lost is None and now - self._arrived < RATE_S
+        return (
+            self._result is not None and self._lost is None and now - self._arrived < FPS_WINDOW_S
+        )
 
-    def _fps(self, now: float) -> float:
-        recent = [moment for moment in self._recent if now - moment <= RATE_S]
-        if len(recent) < 2:
-            return 0.0
-        return (len(recent) - 1) / max(recent[-1] - recent[0], now - recent[0] - 0.5, 1e-3)
-
-    def _second(self, at: int) -> Second:
+    def _second(self, at: int) -> TimelineSecond:
         if not self._seconds or self._seconds[-1].at != at:
-            self._seconds.append(Second(at))
+            self._seconds.append(TimelineSecond(at))
         return self._seconds[-1]
 
     def _count(self, result: FrameResult) -> None:
@@ -219,20 +225,16 @@ class State:
         totals.frames += 1
         seconds = result.ms.get("total", 0.0) / 1e3
         totals.seconds += seconds
-        for index, bound in enumerate(BUCKETS):
+        for index, bound in enumerate(FRAME_TIME_BUCKETS_S):
             totals.buckets[index] += seconds <= bound
         for face in result.faces:
-            emotion = face.reading.emotion
+            emotion = face.prediction.emotion
             totals.faces[emotion] = totals.faces.get(emotion, 0) + 1
 
-    def _settle(self, emotion: str, now: float) -> None:
+    def _debounce(self, emotion: str, now: float) -> None:
         """Note a change of the largest face once it has lasted."""
-        if emotion == self._shown:
-            self._next = None
-        elif self._next is None or self._next[0] != emotion:
-            self._next = (emotion, now)
-        elif now - self._next[1] >= SETTLED_S:
-            self._shown, self._next = emotion, None
+        before = self._main.value
+        if self._main.update(emotion, now, DEBOUNCE_S) != before:
             self._note(emotion, None)
 
     def _note(self, what: str, why: str | None) -> None:
@@ -250,13 +252,3 @@ class State:
 
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(1e3 * seconds, 1)
-
-
-def _face(face: Face) -> dict[str, Any]:
-    return {
-        "id": face.id,
-        "box": [int(value) for value in face.box],
-        "emotion": face.reading.emotion,
-        "confidence": round(float(face.reading.confidence), 4),
-        "probabilities": {k: round(float(p), 4) for k, p in face.reading.probabilities.items()},
-    }

@@ -11,11 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mien.boxes import overlap
+from mien.boxes import square_iou
 from mien.detection.ssd import Scan
 from mien.detection.still import proposed
 from mien.detection.still_verifier import SIZE
-from mien.image import read_picture
+from mien.errors import UserError
+from mien.image import load_image
 from mien_convert.face_networks import judge as making
 from mien_convert.face_networks.judge import build
 from mien_convert.face_networks.judged import (
@@ -31,7 +32,6 @@ from mien_convert.face_networks.judged import (
     photographs,
 )
 from mien_convert.face_networks.places import Places
-from mien_train.errors import UserError
 
 Run = Callable[..., tuple[int, str, str]]
 PORTRAITS = Path(__file__).parents[3] / "edge" / "mien" / "demo" / "portraits"
@@ -60,18 +60,18 @@ def test_some_views_are_learnt_from_softer_or_sharper_than_they_are() -> None:
 
 
 def test_what_the_scan_proposes_is_cut_out_as_what_it_is() -> None:
-    portrait = read_picture(PORTRAITS / "hopper.jpg").gray
+    portrait = load_image(PORTRAITS / "hopper.jpg").gray
     face = (262.0, 220.0, 225.0)
     shown = Shown(portrait, ((face, 1.0),))
     places = gather([shown], 1, 5)
     assert sum(places.faces) == 4
     assert 0 < len(places.faces) - 4 <= 5
     offered = [place for place, _ in proposed(Scan(), portrait)]
-    assert any(overlap(place, face) > 0.7 for place in offered)
+    assert any(square_iou(place, face) > 0.7 for place in offered)
     hidden = gather([Shown(portrait, ((face, 0.5),))], 1, 5)
     assert not any(hidden.faces)
     nothing = gather([Shown(portrait, ())], 1, 100)
-    assert any(overlap(place, face) > OFF for place in offered)
+    assert any(square_iou(place, face) > OFF for place in offered)
     assert len(nothing.faces) > len(places.faces) - 4
     # A network that takes everything for a face errs everywhere, one that takes nothing nowhere.
     for value, errs in ((9.0, 5), (-9.0, 0)):

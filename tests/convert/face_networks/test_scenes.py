@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 from made import LABELS, band_face, write_faces
+from mien.boxes import Box
 from mien.classification.classifier import Classifier
-from mien.classification.preprocess import Box
 from mien.detection.still import PhotoDetector
 from mien.tflite.model_file import Model
 from mien_convert.evaluation.end_to_end import measure, run
@@ -90,10 +90,18 @@ def test_misses_are_errors_and_told_apart(bands: np.ndarray, model: Model) -> No
 
 
 def test_offsets_are_those_of_the_boxes(bands: np.ndarray) -> None:
-    rows = [row for found in find(bands, 5, Told(bands, 5, right=0.2)) for row in offsets(found)]
+    rows = [
+        row
+        for found in find(bands, 5, Told(bands, 5, right=0.2))
+        for row in offsets(found)
+    ]
     assert len(rows) == 49
     np.testing.assert_allclose(rows, np.tile([0.2, 0.0, 1.0], (49, 1)), atol=0.011)
-    far = [row for found in find(bands, 5, Told(bands, 5, right=0.5)) for row in offsets(found)]
+    far = [
+        row
+        for found in find(bands, 5, Told(bands, 5, right=0.5))
+        for row in offsets(found)
+    ]
     assert far == []  # that is another face's place
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from made import is_one_sentence
-from mien.bench import runner as plan
+from mien.bench import runner
 from mien.bench.report import text
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -19,9 +19,10 @@ SCRIPTS = Path(__file__).parents[3] / "scripts"
 
 
 def test_the_document_holds_what_was_measured_and_the_tables_show_it(
-    mien: Mien, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, model_path: Path, shadowing_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "QUICK_SIZES", ((320, 240),))
+    monkeypatch.chdir(shadowing_folder)  # whose modules no child may import
+    monkeypatch.setattr(runner, "QUICK_SIZES", ((320, 240),))
     code, out, err = mien("bench", "--model", model_path, "--json", "--quick", "--frames", "30")
     assert code == 0, err
     (line,) = out.splitlines()  # nothing but the document
@@ -63,7 +64,7 @@ def test_the_document_holds_what_was_measured_and_the_tables_show_it(
 def test_without_json_the_document_is_still_the_last_line(
     mien: Mien, model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "measure_all", lambda model, plan: {"frames": plan.frames})
+    monkeypatch.setattr(runner, "measure_all", lambda model, options: {"frames": options.frames})
     monkeypatch.setattr("mien.bench.report.text", lambda document: "tables\n")
     code, out, _err = mien("bench", "--model", model_path, "--frames", "30")
     assert code == 0
@@ -84,6 +85,6 @@ def test_wrong_arguments_are_one_sentence(mien: Mien, model_path: Path, tmp_path
 
 
 def test_the_counting_script_is_a_script() -> None:
-    script = SCRIPTS / "count-arm.sh"
+    script = SCRIPTS / "arm64" / "count.sh"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)

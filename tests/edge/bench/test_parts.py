@@ -16,8 +16,7 @@ from made import PORTRAITS
 from mien.bench import inference as bench_model
 from mien.bench.baselines import compare as baseline
 from mien.bench.baselines import tutorial
-from mien.bench.build import build
-from mien.bench.end_to_end import FACES, SIZES, Found, time_pipeline
+from mien.bench.end_to_end import FACES, SIZES, DetectionCounts, time_pipeline
 from mien.bench.environment import machine
 from mien.bench.inference import litert_benchmark, time_model
 from mien.bench.memory import measure_memory, measure_start, rss_mb
@@ -26,6 +25,7 @@ from mien.bench.timing import Stopwatch, Times, affinity, measure, one_core, spr
 from mien.boxes import iou
 from mien.detection.haar import HaarDetector
 from mien.errors import UserError
+from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import Model
 
 NEEDS_AFFINITY = pytest.mark.skipif(not affinity(), reason="this system cannot pin to a core")
@@ -53,7 +53,7 @@ def test_every_face_of_a_scene_is_inside_and_moves(faces: int, width: int, heigh
 
 
 def test_haar_finds_the_faces_where_the_scene_says_they_are() -> None:
-    scene, found = Scene(5, 640, 480), Found()
+    scene, found = Scene(5, 640, 480), DetectionCounts()
     for index in (0, 60, 120):
         found.add(scene.boxes(index), HaarDetector().detect(scene.frame(index).gray))
     assert found.faces == 15
@@ -112,7 +112,7 @@ def test_one_core_is_one_core_and_is_given_back() -> None:
 def test_xnnpack_is_off_where_it_was_switched_off(model: Model) -> None:
     plain = time_model(model, threads=2, xnnpack=False, runs=2)
     assert (plain["threads"], plain["xnnpack"], plain["n"]) == (2, False, 2)
-    assert not bench_model.delegated(bench_model.interpreter(model, 1, xnnpack=False))
+    assert not bench_model.uses_delegate(bench_model.interpreter(model, 1, xnnpack=False))
     assert time_model(model, threads=1, xnnpack=True, runs=2)["xnnpack"] in (True, False)
 
 
@@ -140,7 +140,7 @@ def test_litert_benchmark_may_fail(model: Model, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_box_counts_once_and_on_a_face_only() -> None:
-    found = Found()
+    found = DetectionCounts()
     face = (10, 10, 100, 100)
     found.add([face, (300, 10, 100, 100)], [(12, 8, 100, 100), (20, 20, 90, 90), (500, 5, 50, 50)])
     found.add([face], [face])
@@ -151,7 +151,7 @@ def test_a_box_counts_once_and_on_a_face_only() -> None:
 
 
 def test_a_pipeline_is_timed_frame_by_frame(model: Model) -> None:
-    entry = time_pipeline(lambda: build(model), faces=2, width=320, height=240, frames=3)
+    entry = time_pipeline(lambda: VideoPipeline(model), faces=2, width=320, height=240, frames=3)
     assert (entry["faces"], entry["width"], entry["height"], entry["n"]) == (2, 320, 240, 3)
     assert entry["recall"] > 0.5
     assert entry["wall_ms"]["p95"] >= entry["wall_ms"]["min"] > 0
@@ -186,7 +186,7 @@ def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_tensorflow")
 def test_both_pipelines_get_the_same_frames(model: Model) -> None:
     with one_core(), baseline.tutorial(model.path, None) as other:
-        found = baseline.compare(lambda: build(model), {"tutorial": other}, 3, 320, 240)
+        found = baseline.compare(lambda: VideoPipeline(model), {"tutorial": other}, 3, 320, 240)
     assert found["tutorial"]["classifier"] == "bands, 48 px, int8"
     assert found["mien"]["n"] == found["tutorial"]["n"] == 3
     assert found["tutorial"]["recall"] == 1
@@ -208,7 +208,7 @@ def test_fer_is_run_by_a_python_of_its_own(
     (tmp_path / "fer-1.2.dist-info" / "METADATA").write_text("Name: fer\nVersion: 1.2\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with one_core(), baseline.fer(Path(sys.executable)) as other:
-        found = baseline.compare(lambda: build(model), {"fer": other}, 2, 320, 240)
+        found = baseline.compare(lambda: VideoPipeline(model), {"fer": other}, 2, 320, 240)
     assert found["fer"]["classifier"] == "fer 1.2, its own defaults"
     assert found["fer"]["n"] == 2
     assert found["fer"]["false_boxes"] == 2

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from made import LABELS, band_face
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import read, softmax
+from mien.classification.prediction import decode_prediction, softmax
 from mien.errors import UserError
-from mien.tflite.interpreter import interpreter_class, quiet
+from mien.tflite.interpreter import interpreter_class, suppress_delegate_log
 from mien.tflite.model_file import Metadata, Model
 
 
@@ -99,7 +99,7 @@ def test_the_interpreter_starts_without_a_word(model_path: Path) -> None:
 
 
 def test_other_words_on_stderr_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet():
+    with suppress_delegate_log():
         os.write(2, b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\nERROR: no.\n")
     assert capfd.readouterr().err == "ERROR: no.\n"
 
@@ -112,11 +112,11 @@ def test_softmax_with_a_temperature() -> None:
 
 
 def test_a_reading_is_uncertain_under_the_threshold(metadata: Metadata) -> None:
-    sure = read(np.array([0, 0, 0, 5, 0, 0, 0], np.float32), metadata)
+    sure = decode_prediction(np.array([0, 0, 0, 5, 0, 0, 0], np.float32), metadata)
     assert sure.emotion == "happy"
     assert sure.confidence == pytest.approx(np.exp(4) / (np.exp(4) + 6))  # 5 / 1.25
     assert list(sure.probabilities) == list(LABELS)
     assert sum(sure.probabilities.values()) == pytest.approx(1)
-    unsure = read(np.array([0, 0, 0, 0.5, 0, 0, 0], np.float32), metadata)
+    unsure = decode_prediction(np.array([0, 0, 0, 0.5, 0, 0, 0], np.float32), metadata)
     assert unsure.emotion == "uncertain"
     assert unsure.confidence == max(unsure.probabilities.values()) < 0.4

@@ -23,8 +23,8 @@ from made import (
 )
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
-from mien.classification.preprocess import face_input
-from mien.image import read_picture
+from mien.classification.preprocess import preprocess_face
+from mien.image import load_image
 from mien.tflite.model_file import Metadata, Model
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -149,7 +149,7 @@ def test_image_and_eval_and_the_crop_give_the_model_the_same_bytes(
     data = faces_of_all_kinds(tmp_path / "data")
     files = sorted(data.rglob("*.*"))
     check_no_skew(mien, seen, data, files, model_path)
-    direct = [face_input(read_picture(file).gray, None, metadata) for file in files]
+    direct = [preprocess_face(load_image(file).gray, None, metadata) for file in files]
     assert all(np.array_equal(a, b) for a, b in zip(seen, direct, strict=True))
     check_no_skew(mien, seen, zip_folder(data, tmp_path / "data.zip"), files, model_path)
 

@@ -19,9 +19,9 @@ from made import (
     write_picture,
 )
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import read
-from mien.classification.preprocess import still_views
-from mien.image import read_picture
+from mien.classification.prediction import decode_prediction
+from mien.classification.preprocess import tta_crops
+from mien.image import load_image
 from mien.tflite.model_file import Model
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -50,10 +50,10 @@ def test_json_is_all_that_stdout_holds(mien: Mien, model_path: Path, model: Mode
     assert (both["file"], both["width"], both["height"]) == (str(files[0]), 640, 480)
     assert noface["faces"] == []
     assert len(both["faces"]) == 2
-    picture = read_picture(files[0])
+    picture = load_image(files[0])
     for face in both["faces"]:
-        views = still_views(picture.gray, tuple(face["box"]), model.metadata)
-        reading = read(Classifier(model).logits(views).mean(axis=0), model.metadata)
+        views = tta_crops(picture.gray, tuple(face["box"]), model.metadata)
+        reading = decode_prediction(Classifier(model).logits(views).mean(axis=0), model.metadata)
         assert face["emotion"] == reading.emotion
         assert face["confidence"] == pytest.approx(reading.confidence, abs=1e-4)
         assert face["probabilities"] == pytest.approx(reading.probabilities, abs=1e-4)

@@ -83,7 +83,8 @@ def test_commands_start_without_tensorflow_and_help_says_what_they_do(mien: Mien
 
 def test_progress_shows_on_a_terminal_only_and_is_taken_away() -> None:
     code = (
-        "import time; from mien.commands import progress as p; p.PATIENCE_S = p.EVERY_S = 0.01;"
+        "import time; from mien import console as p;"
+        "p.PROGRESS_DELAY_S = p.REDRAW_INTERVAL_S = 0.01;"
         "[time.sleep(0.02) for _ in p.progress(range(10), 10, 'faces')]"
     )
     quiet = subprocess.run([sys.executable, "-c", code], capture_output=True)

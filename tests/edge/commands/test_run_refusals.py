@@ -46,7 +46,7 @@ def write_no_video(folder: Path) -> None:
         ("face.jpg --jsonl nothing", "nothing is a folder"),
         ("face.jpg --video o.gif", "let it end in .mp4"),
         ("face.jpg --video -", "Only --jsonl writes to stdout"),
-        ("face.jpg --csv /dev/null", "is no ordinary file"),
+        ("face.jpg --csv /dev/null", "is a pipe or device"),
         ("face.jpg --jsonl face.jpg", "is the source itself"),
         ("face.jpg --jsonl a.x --csv ./a.x", "the same file name"),
         ("face.jpg --duration 0", "--duration 0 is no time"),

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 from made import PORTRAITS
-from mien.classification.preprocess import Box
+from mien.boxes import Box
 from mien.detection import haar as detect
 from mien.detection.haar import HaarDetector, without_nested
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
-from mien.image import read_picture
+from mien.image import load_image
 
 # The middle of each face, px, and about its width, as a person sees them.
 FACES = {
@@ -24,7 +24,7 @@ EITHER = pytest.mark.parametrize("make", [HaarDetector, PhotoDetector])
 
 
 def gray(name: str) -> np.ndarray:
-    return read_picture(PORTRAITS / f"{name}.jpg").gray
+    return load_image(PORTRAITS / f"{name}.jpg").gray
 
 
 def is_at(box: Box, face: tuple[float, float, float]) -> bool:

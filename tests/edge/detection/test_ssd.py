@@ -9,7 +9,7 @@ from made import PORTRAITS
 from mien.detection import ssd as scan
 from mien.detection.ssd import ACROSS, DOWN, Scan, distinct, fitted
 from mien.errors import UserError
-from mien.image import read_picture
+from mien.image import load_image
 from mien.pyramid import Pyramid
 
 # Centre and side of the faces as a cascade boxes them, px of both.jpg (640x480).
@@ -24,7 +24,7 @@ def network() -> Scan:
 
 def both() -> np.ndarray:
     """Two people, uint8 [480, 640]."""
-    return read_picture(PORTRAITS / "both.jpg").gray
+    return load_image(PORTRAITS / "both.jpg").gray
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 1.0, 2.0, 3.1])

@@ -8,12 +8,12 @@ import pytest
 from made import PORTRAITS
 from mien.detection.still import PhotoDetector, apart
 from mien.detection.still_verifier import Judge
-from mien.image import read_picture
+from mien.image import load_image
 from mien.pyramid import Pyramid
 
 
 def gray(name: str) -> np.ndarray:
-    return read_picture(PORTRAITS / f"{name}.jpg").gray
+    return load_image(PORTRAITS / f"{name}.jpg").gray
 
 
 def test_it_knows_a_face_from_parts_of_it_and_from_what_is_upside_down() -> None:

@@ -11,7 +11,7 @@ import pytest
 from mien.detection import verifier as faceness
 from mien.detection.verifier import SIZE, Faceness, standardised
 from mien.errors import UserError
-from mien.image import read_picture
+from mien.image import load_image
 from mien.pyramid import Pyramid
 from mien.tracking.track import CLEARLY, NO, YES
 
@@ -28,7 +28,7 @@ def network() -> Faceness:
 
 def gray(name: str) -> np.ndarray:
     """A portrait in gray."""
-    return cv2.cvtColor(read_picture(PORTRAITS / f"{name}.jpg"), cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(load_image(PORTRAITS / f"{name}.jpg"), cv2.COLOR_RGB2GRAY)
 
 
 @pytest.fixture(scope="module")

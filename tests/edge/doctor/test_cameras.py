@@ -11,7 +11,7 @@ import pytest
 from fake_v4l2 import CAPTURE, METADATA, answer, plug, querycap
 from mien.doctor import cameras
 from mien.doctor.check import Check
-from mien.sources import modes, v4l2
+from mien.sources import v4l2
 
 YUYV = int.from_bytes(b"YUYV", "little")
 MJPG = int.from_bytes(b"MJPG", "little")
@@ -25,18 +25,18 @@ def ioctl(descriptor: int, request: int, buffer: bytearray) -> int:
     """Answer as uvcvideo does, by the structures of linux/videodev2.h."""
     index = struct.unpack_from("I", buffer)[0]
     assert len(buffer) == request >> 16 & 0x3FFF  # the size is part of the request's number
-    if request == modes.ENUM_FMT:
+    if request == v4l2.ENUM_FMT:
         formats = list(SIZES)
         assert struct.unpack_from("I", buffer, 4)[0] == 1
         if index < len(formats):
             struct.pack_into("32sI", buffer, 12, b"a format", formats[index])
             return 0
-    elif request == modes.ENUM_FRAMESIZES:
+    elif request == v4l2.ENUM_FRAMESIZES:
         sizes = list(SIZES[struct.unpack_from("I", buffer, 4)[0]])
         if index < len(sizes):
             struct.pack_into("3I", buffer, 8, 1, *sizes[index])
             return 0
-    elif request == modes.ENUM_FRAMEINTERVALS:
+    elif request == v4l2.ENUM_FRAMEINTERVALS:
         pixels, width, height = struct.unpack_from("3I", buffer, 4)
         rates = SIZES[pixels][(width, height)]
         if index < len(rates):
@@ -49,9 +49,9 @@ def stepwise(descriptor: int, request: int, buffer: bytearray) -> int:
     """Answer as a driver with one format and any size from 32x32 to 1920x1200."""
     if struct.unpack_from("I", buffer)[0] > 0:
         raise OSError(22, "Invalid argument")
-    if request == modes.ENUM_FMT:
+    if request == v4l2.ENUM_FMT:
         struct.pack_into("32sI", buffer, 12, b"a format", YUYV)
-    elif request == modes.ENUM_FRAMESIZES:
+    elif request == v4l2.ENUM_FRAMESIZES:
         struct.pack_into("7I", buffer, 8, 3, 32, 1920, 2, 32, 1200, 2)
     else:
         raise OSError(25, "Inappropriate ioctl for device")
@@ -61,7 +61,7 @@ def stepwise(descriptor: int, request: int, buffer: bytearray) -> int:
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(v4l2, "DEV", tmp_path)
-    monkeypatch.setattr(v4l2, "ask", answer)
+    monkeypatch.setattr(v4l2, "query_capabilities", answer)
     fake_picamera2.uninstall(monkeypatch)
     return tmp_path
 
@@ -72,12 +72,12 @@ def found(query: Any = ioctl) -> dict[str, Check]:
 
 def test_modes_are_read_from_the_driver(dev: Path) -> None:
     plug(dev, {"video0": querycap("usb-1", CAPTURE)})
-    assert modes.modes(dev / "video0", ioctl) == [
-        modes.Mode("YUYV", 640, 480, 30),
-        modes.Mode("YUYV", 1280, 720, 10),
-        modes.Mode("MJPG", 1920, 1080, 30),
+    assert v4l2.video_modes(dev / "video0", ioctl) == [
+        v4l2.VideoMode("YUYV", 640, 480, 30),
+        v4l2.VideoMode("YUYV", 1280, 720, 10),
+        v4l2.VideoMode("MJPG", 1920, 1080, 30),
     ]
-    assert modes.modes(dev / "video0", stepwise) == [modes.Mode("YUYV", 1920, 1200, None)]
+    assert v4l2.video_modes(dev / "video0", stepwise) == [v4l2.VideoMode("YUYV", 1920, 1200, None)]
 
 
 def test_a_webcam_is_named_with_its_modes(dev: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from findings import by_name, put
 from mien import board, config
 from mien.classification.classifier import Classifier
+from mien.commands.doctor import load_run, load_service_options
 from mien.doctor import check
 from mien.doctor import model as model_checks
 from mien.doctor.check import Check
@@ -210,7 +211,7 @@ def test_a_damaged_model_fails(tmp_path: Path, model_path: Path) -> None:
 
 
 def test_slow_kernels_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.classification.classifier.delegated", lambda interpreter: False)
+    monkeypatch.setattr("mien.classification.classifier.uses_delegate", lambda interpreter: False)
     found = by_name(model_checks.model())["kernels"]
     assert found.state == "warn"
     assert "/sys" in found.remedy
@@ -220,6 +221,6 @@ def test_everything_is_checked_on_a_pi_without_any_option(
     pi: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(config, "CONFIG", tmp_path / "none.toml")
-    found = by_name(everything(None, pi))
+    found = by_name(everything(load_run, load_service_options, None, pi))
     assert found["board"].state == "ok"
     assert len(found) >= 20

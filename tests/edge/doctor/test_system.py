@@ -17,7 +17,7 @@ from mien.config import parameters, read_settings
 from mien.doctor import config as options
 from mien.doctor import network, packages, service
 from mien.doctor.check import Check
-from mien.systemd.unit import Plan, unit
+from mien.systemd.unit import UnitOptions, unit_text
 
 # --- packages -------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ def test_options_that_nobody_takes_and_secrets_that_all_may_read(tmp_path: Path)
     assert set(found) == {"options"}
 
 
-PLAN = Plan(Path("/bin/true"), Path("/etc/mien.toml"), None)
+PLAN = UnitOptions(Path("/bin/true"), Path("/etc/mien.toml"), None)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_the_services_state(
     root = put(
         tmp_path,
         {
-            "etc/systemd/system/mien.service": unit(PLAN),
+            "etc/systemd/system/mien.service": unit_text(PLAN),
             "sys/fs/cgroup/cgroup.controllers": "cpuset cpu io pids\n",
             "bin/systemctl": f"#!/bin/sh\nprintf '{said}'\n",
         },

@@ -12,8 +12,8 @@ from made import LABELS
 
 pytest.importorskip("paho.mqtt")
 
-from mien.mqtt.output import BEAT_S, LONGEST_S, MqttOutput
-from mien.mqtt.state import SETTLED_S
+from mien.mqtt.output import MAX_RECONNECT_S, REPEAT_INTERVAL_S, MqttOutput
+from mien.mqtt.state import DEBOUNCE_S
 from mien.sources.base import Change
 from mosquitto import TOPIC, Relay, broker, device, listening
 from visiting import face, seen
@@ -26,7 +26,12 @@ def test_thirty_seconds_without_the_broker_lose_nothing(tmp_path: Path) -> None:
     said: list[str] = []
     expected: list[tuple[str, str]] = []
     index = 0
-    usual = {"settled": SETTLED_S, "beat": BEAT_S, "longest": LONGEST_S, "said": said}
+    usual = {
+        "debounce_s": DEBOUNCE_S,
+        "repeat_s": REPEAT_INTERVAL_S,
+        "max_reconnect_s": MAX_RECONNECT_S,
+        "said": said,
+    }
 
     def smile(output: MqttOutput, emotion: str) -> None:
         """Ten frames of a second; however slow the machine, the emotion lasts long enough."""
@@ -66,7 +71,7 @@ def test_thirty_seconds_without_the_broker_lose_nothing(tmp_path: Path) -> None:
             smile(output, LABELS[number % len(LABELS)])
             after.until(
                 lambda: len(changed(before.states(TOPIC) + after.states(TOPIC))) >= len(expected),
-                LONGEST_S + 20,  # to the next attempt, and some patience
+                MAX_RECONNECT_S + 20,  # to the next attempt, and some patience
             )
             # A broker that has forgotten everything is told everything.
             assert after.of(f"{TOPIC}/availability") == [b"online"]
@@ -94,7 +99,7 @@ def test_a_queue_has_an_end(tmp_path: Path) -> None:
     said: list[str] = []
     with broker(tmp_path) as mosquitto:
         mosquitto.kill()
-        with device(mosquitto.port, said=said, waiting=10) as output:
+        with device(mosquitto.port, said=said, max_queued=10) as output:
             start = time.monotonic()
             for index in range(100):
                 output.write(*seen(index, face(LABELS[index % 7])))

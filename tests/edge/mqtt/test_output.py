@@ -20,7 +20,7 @@ from mien.errors import UserError
 from mien.mqtt.broker import parse_broker, read_password
 from mien.mqtt.output import MqttOutput
 from mien.sources.base import Change
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PauseSwitch
 from mosquitto import TOPIC, Mosquitto, broker, device, listening, program
 from visiting import face, seen
 
@@ -66,7 +66,7 @@ def test_state_availability_and_no_face(mosquitto: Mosquitto) -> None:
 def test_flicker_is_not_said_and_a_beat_is(mosquitto: Mosquitto) -> None:
     with (
         listening(mosquitto.port, "mien/flicker/#") as heard,
-        device(mosquitto.port, "mien/flicker", settled=0.3, beat=0.4) as output,
+        device(mosquitto.port, "mien/flicker", debounce_s=0.3, repeat_s=0.4) as output,
     ):
         end = time.monotonic() + 0.8
         index = 0
@@ -86,7 +86,7 @@ def test_flicker_is_not_said_and_a_beat_is(mosquitto: Mosquitto) -> None:
 
 
 def test_the_switch_pauses_and_resumes(mosquitto: Mosquitto) -> None:
-    pause = Pause()
+    pause = PauseSwitch()
     topic = "mien/switched"
     with (
         listening(mosquitto.port, f"{topic}/#") as heard,
@@ -162,7 +162,7 @@ def test_a_wrong_password_is_said_and_no_secret_is(tmp_path: Path) -> None:
     with broker(tmp_path, extra) as mosquitto:
         address = parse_broker(f"mqtt://pi@127.0.0.1:{mosquitto.port}/mien/locked")
         said: list[str] = []
-        refused = MqttOutput(address, "wrong-secret", LABELS, say=said.append, longest=1)
+        refused = MqttOutput(address, "wrong-secret", LABELS, say=said.append, max_reconnect_s=1)
         deadline = time.monotonic() + 20
         while not said and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -171,7 +171,7 @@ def test_a_wrong_password_is_said_and_no_secret_is(tmp_path: Path) -> None:
             f"the MQTT broker at 127.0.0.1:{mosquitto.port} refuses the user name or password; "
             "trying again."
         ]
-        output = MqttOutput(address, "right-secret", LABELS, say=said.append, longest=1)
+        output = MqttOutput(address, "right-secret", LABELS, say=said.append, max_reconnect_s=1)
         with listening(mosquitto.port, "mien/#", user="pi", password="right-secret") as heard:
             heard.until(lambda: heard.of("mien/locked/availability") == [b"online"])
         output.close()
@@ -195,7 +195,7 @@ def test_an_encrypted_connection_is_checked(
     with broker(tmp_path, extra) as mosquitto:
         address = parse_broker(f"mqtts://localhost:{mosquitto.port}/mien/tls")
         said: list[str] = []
-        stranger = MqttOutput(address, None, LABELS, say=said.append, longest=1)
+        stranger = MqttOutput(address, None, LABELS, say=said.append, max_reconnect_s=1)
         deadline = time.monotonic() + 20
         while not said and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -203,7 +203,7 @@ def test_an_encrypted_connection_is_checked(
         assert not stranger.connected
         stranger.close()
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        known = MqttOutput(address, None, LABELS, say=said.append, longest=1)
+        known = MqttOutput(address, None, LABELS, say=said.append, max_reconnect_s=1)
         deadline = time.monotonic() + 20
         while not known.connected and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mien.classification.prediction import Reading
+from mien.classification.prediction import Prediction
 from mien.outputs.annotate import annotate, annotate_photo
 from mien.pipeline.results import Face
 
@@ -12,7 +12,7 @@ BUSY = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
 def face(*box: int, emotion: str = "surprise") -> Face:
-    return Face(box, Reading(emotion, 0.87, {}))
+    return Face(box, Prediction(emotion, 0.87, {}))
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> tuple[int, int, int, int]:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from made import PORTRAITS
 from mien.detection.haar import HaarDetector
-from mien.outputs.anonymize import Blur, hide
-from mien.pipeline.still import FrameResult
+from mien.outputs.anonymize import FaceAnonymizer, hide
+from mien.pipeline.results import FrameResult
 from running import CLIP, run
 from visiting import face
 
@@ -47,7 +47,7 @@ def test_what_is_left_of_a_face_is_a_few_tones() -> None:
 
 
 def test_a_place_stays_hidden_for_a_while() -> None:
-    blur = Blur()
+    blur = FaceAnonymizer()
     still, moved = (40, 40, 50, 50), (140, 40, 50, 50)
     assert blur.places(result(0.0, still)) == (still,)
     assert blur.places(result(0.1, (41, 40, 50, 50))) == ((41, 40, 50, 50),)  # once, not twice

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import cv2
 import pytest
+from mien.console import format_duration
 from mien.errors import UserError
-from mien.outputs.display import Window, check_screen
-from mien.outputs.status_line import Status, clock
+from mien.outputs.display import DisplayWindow, check_screen
+from mien.outputs.status_line import StatusLine
 from results import paint, result
 
 
@@ -35,7 +36,7 @@ class Screen:
 @pytest.mark.parametrize("key", [ord("q"), ord("x"), 27, 0x100000 | ord("q")])
 def test_keys_close_the_window(monkeypatch: pytest.MonkeyPatch, key: int) -> None:
     screen = Screen(monkeypatch)
-    window = Window(paced=False, fps=25)
+    window = DisplayWindow(paced=False, fps=25)
     window.write(paint(1), 0)
     screen.key = ord("a")
     window.write(paint(2), 0.04)
@@ -50,7 +51,7 @@ def test_keys_close_the_window(monkeypatch: pytest.MonkeyPatch, key: int) -> Non
 @pytest.mark.parametrize("visible", [0.0, -1.0, None])
 def test_the_close_button(monkeypatch: pytest.MonkeyPatch, visible: float | None) -> None:
     screen = Screen(monkeypatch)
-    window = Window(paced=True, fps=1)
+    window = DisplayWindow(paced=True, fps=1)
     window.write(paint(1), 0)
     screen.visible = visible
     window.write(paint(2), 100)  # would wait for 100 s
@@ -85,14 +86,14 @@ def test_the_headless_opencv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def test_the_status_line_is_for_terminals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mien.outputs.status_line.EVERY_S", 0)
-    status = Status()
+    monkeypatch.setattr("mien.outputs.status_line.REFRESH_S", 0)
+    status = StatusLine()
     status.update(1, result(0, 0, 0.9))
     status.say("a camera said no")
     assert capsys.readouterr().err == "mien: a camera said no\n"
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "200")
-    status = Status()
+    status = StatusLine()
     status.total = 300
     for done in range(1, 151):
         status.update(done, result(done, 0, 0.9, 0.1))
@@ -102,13 +103,13 @@ def test_the_status_line_is_for_terminals(
     assert " left  happy 0.90, sad 0.90" in written
     assert written.endswith("\r\x1b[K")
     monkeypatch.setenv("COLUMNS", "40")
-    status = Status()
+    status = StatusLine()
     status.update(5, result(5, 61, *[0.9] * 9))
     assert len(capsys.readouterr().err.removeprefix("\r\x1b[K")) <= 39
 
 
 def test_time_as_people_write_it() -> None:
-    assert [clock(s) for s in (0, 59.4, 59.6, 3599, 3661)] == [
+    assert [format_duration(s) for s in (0, 59.4, 59.6, 3599, 3661)] == [
         "0:00",
         "0:59",
         "1:00",

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 from made import LABELS, PORTRAITS, band_face
+from mien.boxes import Box
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import read
-from mien.classification.preprocess import STILL_SHIFTS, Box, still_views
+from mien.classification.prediction import decode_prediction
+from mien.classification.preprocess import TTA_SHIFTS, tta_crops
 from mien.detection.haar import HaarDetector
-from mien.image import read_picture
-from mien.pipeline.still import Pipeline
+from mien.image import load_image
+from mien.pipeline.still import ImagePipeline
 from mien.sources.base import Frame
 from mien.tflite.model_file import Model
 
@@ -28,9 +29,9 @@ def test_every_face_gets_its_own_label(model: Model) -> None:
     for label in range(7):
         picture[:, label * 48 : (label + 1) * 48] = band_face(label)
     boxes = [(label * 48 + 4, 4, 40, 40) for label in range(7)]
-    pipeline = Pipeline(Fixed(*boxes), Classifier(model), model.metadata)
+    pipeline = ImagePipeline(Fixed(*boxes), Classifier(model), model.metadata)
     result = pipeline.process(Frame(5, 0.25, picture))
-    assert [face.reading.emotion for face in result.faces] == list(LABELS)
+    assert [face.prediction.emotion for face in result.faces] == list(LABELS)
     assert [face.box for face in result.faces] == boxes
     assert (result.frame, result.time) == (5, 0.25)
     assert set(result.ms) == {"detect", "classify", "total"}
@@ -38,25 +39,27 @@ def test_every_face_gets_its_own_label(model: Model) -> None:
 
 
 def test_no_face_is_no_error(model: Model) -> None:
-    pipeline = Pipeline(Fixed(), Classifier(model), model.metadata)
+    pipeline = ImagePipeline(Fixed(), Classifier(model), model.metadata)
     assert pipeline.process(Frame(0, 0.0, np.zeros((9, 9), np.uint8))).faces == ()
 
 
 def test_real_parts_on_a_real_picture(model: Model) -> None:
-    picture = read_picture(PORTRAITS / "both.jpg")
+    picture = load_image(PORTRAITS / "both.jpg")
     classifier = Classifier(model)
-    result = Pipeline(HaarDetector(), classifier, model.metadata).process(
+    result = ImagePipeline(HaarDetector(), classifier, model.metadata).process(
         Frame(0, 0.0, picture.gray)
     )
     assert len(result.faces) == 2
     for face in result.faces:
-        views = still_views(picture.gray, face.box, model.metadata)
-        assert len(views) == 2 * len(STILL_SHIFTS)
-        assert face.reading == read(classifier.logits(views).mean(axis=0), model.metadata)
+        views = tta_crops(picture.gray, face.box, model.metadata)
+        assert len(views) == 2 * len(TTA_SHIFTS)
+        assert face.prediction == decode_prediction(
+            classifier.logits(views).mean(axis=0), model.metadata
+        )
 
 
 def test_a_whole_picture_as_one_face(model: Model) -> None:
-    pipeline = Pipeline(Fixed(), Classifier(model), model.metadata)
+    pipeline = ImagePipeline(Fixed(), Classifier(model), model.metadata)
     (face,) = pipeline.read(band_face(3), [None])
     assert face.box == (0, 0, 48, 48)
-    assert face.reading.emotion == "happy"
+    assert face.prediction.emotion == "happy"

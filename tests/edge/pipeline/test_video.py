@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from made import LABELS, PORTRAITS
 from mien.bench.scenes import FPS, Scene
-from mien.image import read_picture
-from mien.pipeline.still import FrameResult
-from mien.pipeline.video import READ_S, READS_A_FRAME, Engine
+from mien.image import load_image
+from mien.pipeline.results import FrameResult
+from mien.pipeline.video import CLASSIFY_INTERVAL_S, MAX_REPEAT_CLASSIFICATIONS, VideoPipeline
 from mien.sources.base import Frame
 from mien.sources.video import open_video
 from mien.tflite.model_file import Model
 from running import CLIP, PATIENCE
 
 
-def clip(engine: Engine, frames: int) -> list[FrameResult]:
+def clip(engine: VideoPipeline, frames: int) -> list[FrameResult]:
     source = open_video(CLIP, False, print)
     found = []
     for frame in source.frames():
@@ -32,7 +32,7 @@ def clip(engine: Engine, frames: int) -> list[FrameResult]:
 class Counting:
     """A classifier that counts, and says of each face what it is told."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: VideoPipeline) -> None:
         self.calls = 0
         self._inner = engine._classifier
         engine._classifier = self  # type: ignore[assignment]
@@ -43,7 +43,7 @@ class Counting:
 
 
 def test_two_people_keep_their_ids_and_are_read_again_and_again(model: Model) -> None:
-    results = clip(Engine(model), 60)
+    results = clip(VideoPipeline(model), 60)
     assert sum(len(result.faces) == 2 for result in results) >= 57
     seen = Counter(face.id for result in results for face in result.faces)
     assert set(seen) == {1, 2}
@@ -56,7 +56,7 @@ def test_two_people_keep_their_ids_and_are_read_again_and_again(model: Model) ->
 
 
 def test_readings_are_rationed_however_many_faces_there_are(model: Model) -> None:
-    engine = Engine(model)
+    engine = VideoPipeline(model)
     counting = Counting(engine)
     scene = Scene(5, 640, 480)
     per_frame, ages = [], defaultdict(list)
@@ -67,26 +67,26 @@ def test_readings_are_rationed_however_many_faces_there_are(model: Model) -> Non
         for face in result.faces:
             ages[face.id].append(face.age)
     assert len(ages) >= 5
-    assert max(per_frame[30:]) <= READS_A_FRAME
+    assert max(per_frame[30:]) <= MAX_REPEAT_CLASSIFICATIONS
     # All get their turn: five faces, one reading a frame.
     assert max(max(values[20:]) for values in ages.values() if len(values) > 30) <= 0.7
 
 
 def test_one_face_is_read_at_most_ten_times_a_second_at_any_rate(model: Model) -> None:
     for every in (1, 2):  # 30 and 15 frames a second
-        engine = Engine(model)
+        engine = VideoPipeline(model)
         counting = Counting(engine)
         scene = Scene(1, 640, 480)
         for index in range(0, 90, every):
             engine.process(scene.frame(index))
-        assert 0.5 * 3.0 / READ_S <= counting.calls <= 3.0 / READ_S + 1
+        assert 0.5 * 3.0 / CLASSIFY_INTERVAL_S <= counting.calls <= 3.0 / CLASSIFY_INTERVAL_S + 1
 
 
 def test_little_effort_reads_less(model: Model) -> None:
     calls = []
     for effort in (1.0, 0.25):
-        engine = Engine(model)
-        engine.effort = effort
+        engine = VideoPipeline(model)
+        engine.compute_budget = effort
         counting = Counting(engine)
         scene = Scene(1, 640, 480)
         for index in range(60):
@@ -96,12 +96,10 @@ def test_little_effort_reads_less(model: Model) -> None:
 
 
 def test_no_smoothing_shows_what_the_network_said(model: Model) -> None:
-    smooth, raw = clip(Engine(model), 40), clip(Engine(model, smooth=0.0), 40)
+    smooth, raw = clip(VideoPipeline(model), 40), clip(VideoPipeline(model, smooth=0.0), 40)
     swing = [
         max(
-            np.ptp(
-                [face.reading.probabilities[name] for r in run for face in r.faces if face.id == 1]
-            )
+            np.ptp([face.probabilities[name] for r in run for face in r.faces if face.id == 1])
             for name in LABELS
         )
         for run in (smooth, raw)
@@ -110,12 +108,12 @@ def test_no_smoothing_shows_what_the_network_said(model: Model) -> None:
 
 
 def test_most_bounds_the_faces(model: Model) -> None:
-    results = clip(Engine(model, most=1), 20)
+    results = clip(VideoPipeline(model, max_faces=1), 20)
     assert max(len(result.faces) for result in results) == 1
 
 
 def test_boxes_lie_in_the_picture(model: Model) -> None:
-    engine = Engine(model)
+    engine = VideoPipeline(model)
     scene = Scene(1, 640, 480)
     x, _, side, _ = scene.boxes(0)[0]
     for index in range(40):
@@ -131,22 +129,22 @@ def test_boxes_lie_in_the_picture(model: Model) -> None:
 
 
 def test_pictures_of_a_folder_are_searched_each_for_itself(model: Model) -> None:
-    engine = Engine(model)
-    gray = read_picture(PORTRAITS / "both.jpg").gray
+    engine = VideoPipeline(model)
+    gray = load_image(PORTRAITS / "both.jpg").gray
     for index, picture in enumerate((gray, np.zeros_like(gray), gray)):
         result = engine.process(Frame(index, float(index), picture, picture=f"{index}.jpg"))
         assert [face.id for face in result.faces] == [None] * (0 if index == 1 else 2)
 
 
 def test_latency_is_from_the_exposure_to_the_result(model: Model) -> None:
-    frame = Frame(0, 0.0, np.zeros((48, 64), np.uint8), exposed=time.monotonic() - 0.5)
-    latency = Engine(model).process(frame).latency
+    frame = Frame(0, 0.0, np.zeros((48, 64), np.uint8), capture_time=time.monotonic() - 0.5)
+    latency = VideoPipeline(model).process(frame).latency
     assert latency is not None
     assert 0.5 <= latency < 5 * PATIENCE
 
 
 def test_a_video_that_jumps_back_is_no_trouble(model: Model) -> None:
-    engine = Engine(model)
+    engine = VideoPipeline(model)
     scene = Scene(1, 320, 240)
     for index in (0, 1, 2, 3, 200, 201, 1, 2, 3, 4, 5, 6):
         engine.process(Frame(index, index / FPS, scene.frame(index % 7).gray))
@@ -154,6 +152,6 @@ def test_a_video_that_jumps_back_is_no_trouble(model: Model) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (20, 20), (121, 97)])
 def test_pictures_of_odd_shapes(model: Model, shape: tuple[int, int]) -> None:
-    engine = Engine(model)
+    engine = VideoPipeline(model)
     for index in range(3):
         assert engine.process(Frame(index, index / FPS, np.full(shape, 99, np.uint8))).faces == ()

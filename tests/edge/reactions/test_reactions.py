@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from made import LABELS
-from mien.classification.prediction import Reading
+from mien.classification.prediction import Prediction
 from mien.errors import UserError
-from mien.pipeline.results import Face
-from mien.pipeline.still import FrameResult
-from mien.reactions.matcher import Watch
+from mien.pipeline.results import Face, FrameResult
+from mien.reactions.matcher import RuleMatcher
 from mien.reactions.output import ReactionsOutput
 from mien.reactions.rules import parse_rule
-from mien.reactions.runner import Actor
+from mien.reactions.runner import ActionRunner
 from mien.sources.base import Change
 from running import PATIENCE
 from visiting import face, seen
@@ -29,16 +28,16 @@ def sad(p: float, id: int | None = 1) -> Face:
     rest = (1 - p) / (len(LABELS) - 1)
     values = {label: p if label == "sad" else rest for label in LABELS}
     emotion = "sad" if p > 0.4 else "neutral" if p < 0.3 else "uncertain"
-    return Face((10, 10, 50, 50), Reading(emotion, max(p, rest), values), id)
+    return Face((10, 10, 50, 50), Prediction(emotion, max(p, rest), values), id)
 
 
 def times(condition: str, frames: list[tuple[float, list[Face]]]) -> list[float]:
     """Return the times at which a rule acts."""
-    watch = Watch(parse_rule(f"{condition}: true", LABELS))
+    matcher = RuleMatcher(parse_rule(f"{condition}: true", LABELS))
     acted = []
     for index, (at, faces) in enumerate(frames):
         result = FrameResult(index, at, tuple(faces), {})
-        acted += [at for _ in watch.look(result)]
+        acted += [at for _ in matcher.update(result)]
     return acted
 
 
@@ -99,11 +98,11 @@ def test_any_each_and_all() -> None:
 
 
 def test_a_lost_camera_is_not_no_face() -> None:
-    watch = Watch(parse_rule("no face for 2s: true", LABELS))
-    assert watch.look(FrameResult(0, 0.0, (), {})) == []
-    watch.reset()
-    assert watch.look(FrameResult(1, 5.0, (), {})) == []
-    assert len(watch.look(FrameResult(2, 7.0, (), {}))) == 1
+    matcher = RuleMatcher(parse_rule("no face for 2s: true", LABELS))
+    assert matcher.update(FrameResult(0, 0.0, (), {})) == []
+    matcher.reset()
+    assert matcher.update(FrameResult(1, 5.0, (), {})) == []
+    assert len(matcher.update(FrameResult(2, 7.0, (), {}))) == 1
 
 
 def wait(true: Callable[[], object]) -> None:
@@ -184,15 +183,15 @@ def test_a_url_is_posted_to(posted: tuple[str, list[bytes]]) -> None:
 def test_a_slow_command_is_ended_and_never_holds_the_frames_up() -> None:
     said: list[str] = []
     rule = parse_rule("face: sleep 60", LABELS)
-    actor = Actor(rule, said.append, command_s=0.3)
+    runner = ActionRunner(rule, said.append, command_timeout_s=0.3)
     start = time.monotonic()
     for number in range(12):
-        actor.put({"number": number})
+        runner.put({"number": number})
     assert time.monotonic() - start < 1
-    assert actor.dropped >= 7
+    assert runner.dropped >= 7
     wait(lambda: any("longer than 0.3 s" in sentence for sentence in said))
     assert sum("dropped" in sentence for sentence in said) == 1
-    actor.close()
+    runner.close()
 
 
 def test_what_fails_is_said() -> None:

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 from mien.errors import UserError
-from mien.runtime.governor import AUTO, HOT_EFFORT, LEAST, Cap, Pace, allowed_load
+from mien.runtime.governor import (
+    AUTO_LOAD,
+    HOT_COMPUTE_BUDGET,
+    MIN_COMPUTE_BUDGET,
+    FrameRateLimiter,
+    LoadGovernor,
+    allowed_load,
+)
 
 
 class Clock:
@@ -19,12 +26,12 @@ class Clock:
         self.now += seconds
 
 
-def run(pace: Pace, clock: Clock, load: float, seconds: float, fps: float = 30.0) -> float:
-    effort = pace.effort
+def run(pace: LoadGovernor, clock: Clock, load: float, seconds: float, fps: float = 30.0) -> float:
+    compute_budget = pace.compute_budget
     for _ in range(round(seconds * fps)):
         clock.now += 1 / fps
-        effort = pace.spent(load / fps, 1 / fps)
-    return effort
+        compute_budget = pace.update(load / fps, 1 / fps)
+    return compute_budget
 
 
 def cool(before: bool) -> bool:
@@ -33,31 +40,33 @@ def cool(before: bool) -> bool:
 
 def test_a_light_load_leaves_the_effort_alone() -> None:
     clock = Clock()
-    assert run(Pace(AUTO, clock, cool), clock, 0.5, 20) == 1.0
+    assert run(LoadGovernor(AUTO_LOAD, clock, cool), clock, 0.5, 20) == 1.0
 
 
 def test_too_much_lowers_the_effort_step_by_step_and_never_to_nothing() -> None:
     clock = Clock()
-    pace = Pace(AUTO, clock, cool)
+    pace = LoadGovernor(AUTO_LOAD, clock, cool)
     first = run(pace, clock, 1.2, 2)
-    assert LEAST < first < 1.0
-    assert run(pace, clock, 1.2, 30) == LEAST
+    assert MIN_COMPUTE_BUDGET < first < 1.0
+    assert run(pace, clock, 1.2, 30) == MIN_COMPUTE_BUDGET
 
 
 def test_the_effort_rises_again_and_stays_between() -> None:
     clock = Clock()
-    pace = Pace(AUTO, clock, cool)
+    pace = LoadGovernor(AUTO_LOAD, clock, cool)
     run(pace, clock, 1.2, 30)
     assert run(pace, clock, 0.3, 30) == 1.0
     low = run(pace, clock, 1.2, 1.5)
-    assert run(pace, clock, 0.8 * AUTO, 30) == pytest.approx(low, rel=0.3)  # neither up nor down
+    assert run(pace, clock, 0.8 * AUTO_LOAD, 30) == pytest.approx(
+        low, rel=0.3
+    )  # neither up nor down
 
 
 def test_one_slow_frame_changes_nothing() -> None:
     clock = Clock()
-    pace = Pace(AUTO, clock, cool)
+    pace = LoadGovernor(AUTO_LOAD, clock, cool)
     run(pace, clock, 0.4, 5)
-    pace.spent(0.1, 1 / 30)
+    pace.update(0.1, 1 / 30)
     assert run(pace, clock, 0.4, 5) == 1.0
 
 
@@ -69,9 +78,9 @@ def test_a_hot_board_is_spared_until_it_has_cooled_down() -> None:
         states.append(before)
         return next(answers)
 
-    pace = Pace(AUTO, clock, board)
+    pace = LoadGovernor(AUTO_LOAD, clock, board)
     assert run(pace, clock, 0.1, 6) == 1.0
-    assert run(pace, clock, 0.1, 5) == HOT_EFFORT
+    assert run(pace, clock, 0.1, 5) == HOT_COMPUTE_BUDGET
     run(pace, clock, 0.1, 5)
     assert run(pace, clock, 0.1, 5) == 1.0
     assert states == [False, False, True, True]
@@ -79,7 +88,7 @@ def test_a_hot_board_is_spared_until_it_has_cooled_down() -> None:
 
 def test_a_cap_sleeps_and_does_not_make_up_for_what_was_late() -> None:
     clock = Clock()
-    cap = Cap(10, clock, clock.sleep)
+    cap = FrameRateLimiter(10, clock, clock.sleep)
     times = []
     for work in (0.0, 0.03, 0.03, 0.5, 0.0, 0.0):
         cap.wait()
@@ -89,7 +98,8 @@ def test_a_cap_sleeps_and_does_not_make_up_for_what_was_late() -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "share"), [("auto", AUTO), ("full", None), ("50", 0.5), ("30%", 0.3), ("100", 1.0)]
+    ("budget", "share"),
+    [("auto", AUTO_LOAD), ("full", None), ("50", 0.5), ("30%", 0.3), ("100", 1.0)],
 )
 def test_what_a_budget_allows(budget: str, share: float | None) -> None:
     assert allowed_load(budget) == share

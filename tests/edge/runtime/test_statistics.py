@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from mien.runtime.statistics import Summary
+from mien.runtime.statistics import RunStatistics
 from results import LABELS, result
 
 
 def test_the_share_is_one_of_time_and_not_of_frames() -> None:
-    summary = Summary(LABELS)
+    summary = RunStatistics(LABELS)
     summary.add(result(0, 0.0, 0.9))  # happy for 1.5 s
     summary.add(result(1, 1.5, 0.1))  # sad for 0.25 s, twice
     summary.add(result(2, 1.75, 0.1, 0.55))  # and sad and uncertain for as long as the last
@@ -28,7 +28,7 @@ def test_the_share_is_one_of_time_and_not_of_frames() -> None:
 
 
 def test_a_pause_of_the_source_weighs_no_more_than_two_seconds() -> None:
-    summary = Summary(LABELS)
+    summary = RunStatistics(LABELS)
     summary.add(result(0, 0.0, 0.9))
     summary.add(result(1, 600.0, 0.1))
     summary.add(result(2, 602.0))
@@ -37,10 +37,10 @@ def test_a_pause_of_the_source_weighs_no_more_than_two_seconds() -> None:
 
 
 def test_a_run_without_frames_or_faces_has_a_summary() -> None:
-    summary = Summary(LABELS)
+    summary = RunStatistics(LABELS)
     summary.end(None, 0)
     assert "frames                   0" in summary.text()
-    summary = Summary(LABELS)
+    summary = RunStatistics(LABELS)
     summary.add(result(0, 0.0))
     summary.end(fps=None, dropped=0)
     assert "emotion" not in summary.text()

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from mien.errors import UserError
 from mien.sources import Change, Frame, SourceLost, live
-from mien.sources.base import Shot
-from mien.sources.frame_grabber import Opening, patiently
+from mien.sources.base import CapturedFrame
+from mien.sources.frame_grabber import BackgroundOpen, open_interruptible
 from mien.sources.live import LiveSource, delays
 
 
@@ -30,14 +30,14 @@ class Metronome:
         self.hold = threading.Event()  # closing waits for it
         self.hold.set()
 
-    def read(self) -> Shot:
+    def read(self) -> CapturedFrame:
         if not self.go.acquire(timeout=5):
             raise SourceLost("the test forgot it")
         if self.given == self.last:
             raise SourceLost("metronome was unplugged.")
         self.given += 1
-        exposed = time.monotonic()
-        return Shot(exposed, np.full((2, 2), self.given, np.uint8), None)
+        capture_time = time.monotonic()
+        return CapturedFrame(capture_time, np.full((2, 2), self.given, np.uint8), None)
 
     def close(self) -> None:
         self.hold.wait(5)
@@ -79,9 +79,9 @@ def test_a_slow_reader_gets_the_newest_frame() -> None:
     assert (first.index, first.time) == (0, 0.0)
     assert second.index == 5
     assert second.gray[0, 0] == 6
-    assert first.exposed is not None
-    assert second.exposed is not None
-    assert second.time == pytest.approx(second.exposed - first.exposed)
+    assert first.capture_time is not None
+    assert second.capture_time is not None
+    assert second.time == pytest.approx(second.capture_time - first.capture_time)
     assert source.dropped == 4
     device.go.release()
     assert frame(next(frames)).index == 6
@@ -286,7 +286,7 @@ def test_closing_gives_the_device_back() -> None:
 
 def test_a_mistake_of_ours_is_no_lost_device() -> None:
     class Wrong(Metronome):
-        def read(self) -> Shot:
+        def read(self) -> CapturedFrame:
             raise ZeroDivisionError
 
     device = Wrong()
@@ -297,10 +297,10 @@ def test_a_mistake_of_ours_is_no_lost_device() -> None:
 
 def test_opening_in_a_thread_hands_results_and_errors_over() -> None:
     device = Metronome()
-    assert patiently(lambda: device) is device
+    assert open_interruptible(lambda: device) is device
     assert device.closed == 0
     with pytest.raises(UserError, match="nothing"):
-        patiently(never)
+        open_interruptible(never)
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ def gate() -> Iterator[threading.Event]:
 
 def test_what_was_opened_for_nobody_is_closed(gate: threading.Event) -> None:
     devices = [Metronome(), Metronome()]
-    opening = Opening(lambda: devices[0])
+    opening = BackgroundOpen(lambda: devices[0])
     while any(thread.name.startswith("mien open") for thread in threading.enumerate()):
         time.sleep(0.01)
     opening.abandon()
@@ -322,7 +322,7 @@ def test_what_was_opened_for_nobody_is_closed(gate: threading.Event) -> None:
         gate.wait(5)
         return devices[1]
 
-    opening = Opening(slow)
+    opening = BackgroundOpen(slow)
     assert opening.wait(0.01) is None
     opening.abandon()
     gate.set()

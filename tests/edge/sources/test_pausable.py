@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from mien.errors import UserError
 from mien.sources.base import Change, Frame
-from mien.sources.pausable import PausableSource
-from mien.sources.pause_switch import Pause
+from mien.sources.pausable import PausableSource, PauseSwitch
 
 
 class Camera:
@@ -34,7 +33,7 @@ class Camera:
 def test_a_paused_camera_is_closed_and_goes_on(monkeypatch) -> None:
     monkeypatch.setattr("mien.sources.pausable.SLICE_S", 0.02)
     monkeypatch.setattr("mien.sources.pausable.AGAIN_S", 0.02)
-    pause, first, second = Pause(), Camera(3), Camera(4)
+    pause, first, second = PauseSwitch(), Camera(3), Camera(4)
     attempts: list[int] = []
 
     def reopen() -> Camera:
@@ -70,7 +69,7 @@ def test_a_paused_camera_is_closed_and_goes_on(monkeypatch) -> None:
 
 
 def test_a_file_waits_and_nothing_is_opened_anew() -> None:
-    pause = Pause()
+    pause = PauseSwitch()
     file = Camera()
     file.live = False
 

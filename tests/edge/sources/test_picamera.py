@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fake_picamera2 import CSI, USB, Bench, install, uninstall
 from mien.errors import UserError
-from mien.sources import CameraMode, Change, Frame, SourceLost, live, open_source, picamera, v4l2
+from mien.sources import CameraConfig, Change, Frame, SourceLost, live, open_source, picamera, v4l2
 from mien.sources.picamera import on_monotonic_clock
 
 
@@ -28,7 +28,7 @@ def next_frame(items: Iterator[Frame | Change]) -> Frame:
 def test_gray_is_the_cameras_own(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench([CSI])
     install(monkeypatch, bench)
-    source = open_source("picamera", mode=CameraMode(650, 480, 15, asked=True))
+    source = open_source("picamera", mode=CameraConfig(650, 480, 15, asked=True))
     frames = source.frames()
     frame = next_frame(frames)
     assert frame.gray.shape == (480, 650)  # rows are 704 bytes long
@@ -46,7 +46,7 @@ def test_gray_is_the_cameras_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_colour_is_blue_first(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Bench([CSI]))
-    source = open_source("picamera:0", want_colour=True)
+    source = open_source("picamera:0", want_color=True)
     frame = next_frame(source.frames())
     assert frame.bgr is not None
     assert frame.bgr.shape == (480, 640, 3)
@@ -58,7 +58,7 @@ def test_colour_is_blue_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_size_that_the_camera_changes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Bench([CSI]))
     said: list[str] = []
-    source = open_source("picamera", mode=CameraMode(641, 481, asked=True), say=said.append)
+    source = open_source("picamera", mode=CameraConfig(641, 481, asked=True), say=said.append)
     assert next_frame(source.frames()).gray.shape == (480, 640)
     assert said == ["picamera:0 gives 640x480, not 641x481"]
     source.close()
@@ -82,9 +82,11 @@ def test_the_sensors_clock_becomes_ours(monkeypatch: pytest.MonkeyPatch) -> None
     frames = [next_frame(items) for _ in range(3)]
     source.close()
     for frame in frames:
-        assert frame.exposed is not None
-        assert min(abs(frame.exposed - taken) for taken in stamps) < 1e-3
-        assert frame.time == pytest.approx(frame.exposed - (frames[0].exposed or 0), abs=1e-6)
+        assert frame.capture_time is not None
+        assert min(abs(frame.capture_time - taken) for taken in stamps) < 1e-3
+        assert frame.time == pytest.approx(
+            frame.capture_time - (frames[0].capture_time or 0), abs=1e-6
+        )
 
 
 FULL = ("FrameDurationLimits", "ExposureTime", "AnalogueGain", "AfMode", "LensPosition")
@@ -94,18 +96,18 @@ LIMITS = {"FrameDurationLimits": (33333, 83333)}
 @pytest.mark.parametrize(
     ("known", "mode", "controls"),
     [
-        (FULL[:2], CameraMode(), LIMITS),
-        (FULL, CameraMode(), LIMITS | {"AfMode": 2}),
-        (FULL, CameraMode(focus_m=0.5), LIMITS | {"AfMode": 0, "LensPosition": 2.0}),
-        (FULL, CameraMode(focus_m=math.inf), LIMITS | {"AfMode": 0, "LensPosition": 0.0}),
+        (FULL[:2], CameraConfig(), LIMITS),
+        (FULL, CameraConfig(), LIMITS | {"AfMode": 2}),
+        (FULL, CameraConfig(focus_m=0.5), LIMITS | {"AfMode": 0, "LensPosition": 2.0}),
+        (FULL, CameraConfig(focus_m=math.inf), LIMITS | {"AfMode": 0, "LensPosition": 0.0}),
         (
             FULL[:3],
-            CameraMode(exposure_us=8000, gain=4.0),
+            CameraConfig(exposure_us=8000, gain=4.0),
             LIMITS | {"ExposureTime": 8000, "AnalogueGain": 4.0},
         ),
         (
             FULL[:3],
-            CameraMode(fps=30, asked=True, exposure_us=100_000),
+            CameraConfig(fps=30, asked=True, exposure_us=100_000),
             {"FrameDurationLimits": (33333, 100_000), "ExposureTime": 100_000},
         ),
     ],
@@ -113,7 +115,7 @@ LIMITS = {"FrameDurationLimits": (33333, 83333)}
 def test_controls_that_the_camera_has(
     monkeypatch: pytest.MonkeyPatch,
     known: tuple[str, ...],
-    mode: CameraMode,
+    mode: CameraConfig,
     controls: dict[str, object],
 ) -> None:
     bench = Bench([CSI], controls=known)
@@ -126,10 +128,10 @@ def test_controls_that_it_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench([CSI])
     install(monkeypatch, bench)
     said: list[str] = []
-    open_source("picamera", mode=CameraMode(focus_m=1.0), say=said.append).close()
+    open_source("picamera", mode=CameraConfig(focus_m=1.0), say=said.append).close()
     assert said == ["picamera:0 has no focus to set; it is left as it is"]
     with pytest.raises(UserError, match="ExposureTime goes from 26 to 220416, and 5 was asked"):
-        open_source("picamera", mode=CameraMode(exposure_us=5))
+        open_source("picamera", mode=CameraConfig(exposure_us=5))
     assert all(camera.closed for camera in bench.opened)
 
 
@@ -158,13 +160,13 @@ def test_names_that_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> CameraMode:
+def quick(monkeypatch: pytest.MonkeyPatch) -> CameraConfig:
     monkeypatch.setattr(live, "FIRST_S", 0.02)
     monkeypatch.setattr(live, "MOST_S", 0.05)
-    return CameraMode(stall_s=0.3)
+    return CameraConfig(stall_s=0.3)
 
 
-def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) -> None:
+def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch, quick: CameraConfig) -> None:
     bench = Bench([WIDE, CSI], frames=5)
     install(monkeypatch, bench)
     said: list[str] = []
@@ -188,17 +190,17 @@ def test_frames_that_stop(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) ->
 
 def test_a_camera_may_take_longer_to_wake_than_to_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Bench([CSI], wakes=0.5))
-    source = open_source("picamera", mode=CameraMode(stall_s=0.2))
+    source = open_source("picamera", mode=CameraConfig(stall_s=0.2))
     assert next_frame(source.frames()).gray.shape == (480, 640)
     source.close()
     monkeypatch.setattr(live, "WARM_UP_S", 0.3)
-    source = open_source("picamera", mode=CameraMode(stall_s=0.2))
+    source = open_source("picamera", mode=CameraConfig(stall_s=0.2))
     with pytest.raises(SourceLost, match=r"no frame for 0\.3 s; check its ribbon"):
         next(source.frames())
     source.close()
 
 
-def test_a_close_that_hangs(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) -> None:
+def test_a_close_that_hangs(monkeypatch: pytest.MonkeyPatch, quick: CameraConfig) -> None:
     monkeypatch.setattr(live, "CLOSE_S", 0.1)
     bench = Bench([CSI], frames=3, hangs=threading.Event())
     install(monkeypatch, bench)
@@ -218,7 +220,7 @@ def test_a_close_that_hangs(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) 
 
 
 def test_a_close_that_hangs_for_ever_does_not_hold_the_end_up(
-    monkeypatch: pytest.MonkeyPatch, quick: CameraMode
+    monkeypatch: pytest.MonkeyPatch, quick: CameraConfig
 ) -> None:
     bench = Bench([CSI], frames=3, hangs=threading.Event())
     install(monkeypatch, bench)
@@ -232,7 +234,7 @@ def test_a_close_that_hangs_for_ever_does_not_hold_the_end_up(
     source.close()
 
 
-def test_a_camera_that_fails_is_lost(monkeypatch: pytest.MonkeyPatch, quick: CameraMode) -> None:
+def test_a_camera_that_fails_is_lost(monkeypatch: pytest.MonkeyPatch, quick: CameraConfig) -> None:
     bench = Bench([CSI])
     install(monkeypatch, bench)
     source = open_source("picamera", mode=quick, say=lambda sentence: None, give_up=0)
@@ -251,7 +253,7 @@ def test_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, Bench([CSI], busy=True))
     with pytest.raises(UserError, match="in use by another program"):
         open_source("picamera")
-    monkeypatch.setattr(picamera, "holders", lambda held: "rpicam-hello (process 812)")
+    monkeypatch.setattr(picamera, "processes_using", lambda held: "rpicam-hello (process 812)")
     with pytest.raises(UserError, match=r"in use by rpicam-hello \(process 812\); stop that"):
         open_source("picamera")
 
@@ -276,7 +278,7 @@ def test_a_camera_that_does_not_start_is_given_back(monkeypatch: pytest.MonkeyPa
     bench = Bench([CSI])
     install(monkeypatch, bench)
     with pytest.raises(UserError, match="does not start"):
-        open_source("picamera", mode=CameraMode(9000, 9000))
+        open_source("picamera", mode=CameraConfig(9000, 9000))
     assert bench.opened[0].closed
     bench.lores_format = "RGB888"
     with pytest.raises(UserError, match="instead of YUV420"):

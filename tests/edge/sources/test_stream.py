@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from clips import write_clip
 from mien.errors import UserError
-from mien.signals import Stop, Stopped
-from mien.sources import CameraMode, Change, Frame, Source, SourceLost, live, open_source, stream
+from mien.signals import ShutdownRequested, ShutdownSignal
+from mien.sources import CameraConfig, Change, Frame, Source, SourceLost, live, open_source, stream
 from mien.sources.stream import public
 from mjpeg_server import FPS, Camera, network_camera, number_of, serving
 from running import sentences, start
@@ -57,7 +57,7 @@ def until(items: Iterator[Frame | Change], state: str) -> Change:
 
 
 def test_mjpeg_over_http_is_live(server: str) -> None:
-    source = open_source(f"{server}/ok", want_colour=True)
+    source = open_source(f"{server}/ok", want_color=True)
     assert source.live
     assert source.total is None
     frames = source.frames()
@@ -85,8 +85,8 @@ def test_a_slow_consumer_never_sees_the_past(camera: Camera) -> None:
         time.sleep(0.2)
         frame = next_frame(frames)
         now, sent = time.monotonic(), len(camera.sent)
-        assert frame.exposed is not None
-        since_arrival.append(now - frame.exposed)
+        assert frame.capture_time is not None
+        since_arrival.append(now - frame.capture_time)
         behind.append((sent - 1 - number_of(frame.gray)) % 60)  # frames sent after this one
     source.close()
     # One interval, and what a loaded machine takes to wake a thread. Read one by one, the last
@@ -151,7 +151,7 @@ def test_ten_cuts_leave_nothing_behind(camera: Camera) -> None:
 
 def test_a_stream_that_stalls_is_given_up(camera: Camera) -> None:
     said: list[str] = []
-    mode = CameraMode(stall_s=0.4)
+    mode = CameraConfig(stall_s=0.4)
     source = open_source(camera.address, mode=mode, say=said.append, give_up=1.2)
     items = source.frames()
     next_frame(items)
@@ -228,9 +228,9 @@ def test_a_signal_ends_a_search_at_once(
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
-    stop = Stop()
+    stop = ShutdownSignal()
     threading.Thread(target=send, daemon=True).start()
-    with stop.listening(), pytest.raises(Stopped), stop.waiting():
+    with stop.listening(), pytest.raises(ShutdownRequested), stop.waiting():
         next(items)
     source.close()
     assert time.monotonic() - sent[0] < 0.5
@@ -273,7 +273,7 @@ def test_a_video_file_on_a_server_is_read_whole(server: str) -> None:
     assert not source.live
     frames = list(source.frames())
     assert [getattr(frame, "index", None) for frame in frames] == list(range(12))
-    assert [getattr(frame, "exposed", 0) for frame in frames] == [None] * 12
+    assert [getattr(frame, "capture_time", 0) for frame in frames] == [None] * 12
 
 
 def test_a_server_without_a_stream(server: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from fake_v4l2 import CAPTURE, CODEC, METADATA, FakeCapture, Webcam, answer, plug, querycap
 from mien.errors import UserError
-from mien.sources import CameraMode, Change, Frame, SourceLost, live, open_source, v4l2
+from mien.sources import CameraConfig, Change, Frame, SourceLost, live, open_source, v4l2
 from mien.sources.live import LiveSource
 from mien.sources.usb import find_usb, open_usb
 
@@ -40,14 +40,14 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         },
     )
     monkeypatch.setattr(v4l2, "DEV", tmp_path)
-    monkeypatch.setattr(v4l2, "ask", answer)
+    monkeypatch.setattr(v4l2, "query_capabilities", answer)
     monkeypatch.setattr(cv2, "VideoCapture", FakeCapture)
     FakeCapture.opened = []
     FakeCapture.cameras = {str(tmp_path / f"video{n}"): Webcam(COMMON) for n in (0, 4, 10)}
     return tmp_path
 
 
-def open_at(path: Path, mode: CameraMode, colour: bool = False) -> tuple[LiveSource, list[str]]:
+def open_at(path: Path, mode: CameraConfig, colour: bool = False) -> tuple[LiveSource, list[str]]:
     """Open a camera as one that ends when it is lost."""
     said: list[str] = []
     source = open_usb(path, mode, colour, said.append, give_up=0)
@@ -100,13 +100,13 @@ def test_wrong_numbers_and_nodes(dev: Path) -> None:
         "video99": "does not exist; there is",
     }.items():
         with pytest.raises(UserError, match=part):
-            open_usb(dev / name, CameraMode(), False, print)
+            open_usb(dev / name, CameraConfig(), False, print)
     with pytest.raises(UserError, match=r"no USB camera named C920; there is .*\(Desk Cam\)"):
         open_source("usb:C920")
     with pytest.raises(UserError, match=r"several USB cameras: .*video4, .*by-id"):
         open_source("usb:cam")
     with pytest.raises(UserError, match=r"on a Pi camera only.*v4l2-ctl -d"):
-        open_source("usb", mode=CameraMode(gain=2.0))
+        open_source("usb", mode=CameraConfig(gain=2.0))
     assert not FakeCapture.opened
 
 
@@ -144,9 +144,9 @@ def test_no_usb_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_small_pictures_stay_raw_and_large_ones_are_mjpg(dev: Path) -> None:
     for mode, fourcc in (
-        (CameraMode(640, 480, 30), "YUYV"),
-        (CameraMode(1280, 720, 10), "YUYV"),
-        (CameraMode(1280, 720, 30), "MJPG"),
+        (CameraConfig(640, 480, 30), "YUYV"),
+        (CameraConfig(1280, 720, 10), "YUYV"),
+        (CameraConfig(1280, 720, 30), "MJPG"),
     ):
         _, said = open_at(dev / "video4", mode)
         capture = FakeCapture.opened[-1]
@@ -163,11 +163,11 @@ def test_small_pictures_stay_raw_and_large_ones_are_mjpg(dev: Path) -> None:
 
 
 def test_what_the_camera_cannot_is_read_back_and_said(dev: Path) -> None:
-    source, said = open_at(dev / "video4", CameraMode(1920, 1080, 60, asked=True))
+    source, said = open_at(dev / "video4", CameraConfig(1920, 1080, 60, asked=True))
     assert source.fps == 30
     assert len(said) == 1
     assert "gives 640x480 at 30 frames/s, not 1920x1080 at 60" in said[0]
-    source, said = open_at(dev / "video4", CameraMode(1920, 1080, 60))
+    source, said = open_at(dev / "video4", CameraConfig(1920, 1080, 60))
     assert said == []  # nobody asked
 
 
@@ -175,7 +175,7 @@ def test_what_the_camera_cannot_is_read_back_and_said(dev: Path) -> None:
 @pytest.mark.parametrize("colour", [False, True])
 def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
     FakeCapture.cameras[str(dev / "video4")] = Webcam({fourcc: {VGA: 30.0}})
-    source, _ = open_at(dev / "video4", CameraMode(), colour)
+    source, _ = open_at(dev / "video4", CameraConfig(), colour)
     capture = FakeCapture.opened[-1]
     assert capture.convert == (1 if colour or fourcc == "BGR3" else 0)
     frames = source.frames()
@@ -193,7 +193,7 @@ def test_gray_of_every_format(dev: Path, fourcc: str, colour: bool) -> None:
 
 def test_an_opencv_that_always_converts(dev: Path) -> None:
     FakeCapture.cameras[str(dev / "video4")].raw_allowed = False
-    source, _ = open_at(dev / "video4", CameraMode())
+    source, _ = open_at(dev / "video4", CameraConfig())
     assert next_frame(source).gray.shape == (480, 640)
     source.close()
 
@@ -201,20 +201,20 @@ def test_an_opencv_that_always_converts(dev: Path) -> None:
 def test_broken_pictures_are_skipped_until_there_are_too_many(dev: Path) -> None:
     camera = Webcam({"MJPG": {VGA: 30.0}}, frames=6, broken={0, 1, 4})
     FakeCapture.cameras[str(dev / "video4")] = camera
-    source, _ = open_at(dev / "video4", CameraMode())
+    source, _ = open_at(dev / "video4", CameraConfig())
     with pytest.raises(SourceLost, match="gives no more pictures"):
         list(source.frames())
     FakeCapture.cameras[str(dev / "video4")] = Webcam(
         {"MJPG": {VGA: 30.0}}, broken=set(range(1000))
     )
-    source, _ = open_at(dev / "video4", CameraMode())
+    source, _ = open_at(dev / "video4", CameraConfig())
     with pytest.raises(SourceLost, match="cannot be decoded"):
         next(source.frames())
 
 
 def test_an_unplug_is_seen_and_the_camera_given_back(dev: Path) -> None:
     FakeCapture.cameras[str(dev / "video4")].frames = 3
-    source, _ = open_at(dev / "video4", CameraMode())
+    source, _ = open_at(dev / "video4", CameraConfig())
     with pytest.raises(SourceLost, match="check its plug"):
         list(source.frames())
     assert FakeCapture.opened[-1].isOpened()
@@ -242,7 +242,7 @@ def test_unplugged_and_plugged_again_under_another_number(
         place = link(dev, "usb-Maker_Desk_Cam-video-index0", "video4")
         path = place if named == "by its link" else path
     said: list[str] = []
-    source = open_usb(path, CameraMode(1280, 720, 30, asked=True), False, said.append, give_up=9)
+    source = open_usb(path, CameraConfig(1280, 720, 30, asked=True), False, said.append, give_up=9)
     items = source.frames()
     indices = []
     while isinstance(item := next(items), Frame):
@@ -289,11 +289,11 @@ def test_the_drivers_time_stamp_where_it_is_of_our_clock(dev: Path) -> None:
 
         FakeCapture.cameras[str(dev / "video4")] = Webcam(COMMON, stamp=stamp, interval=0.05)
         start = time.monotonic()
-        source, _ = open_at(dev / "video4", CameraMode())
-        exposed = next_frame(source).exposed
-        assert exposed is not None
-        assert any(exposed == pytest.approx(value, abs=1e-6) for value in stamps) == ours
-        assert start < exposed < time.monotonic()
+        source, _ = open_at(dev / "video4", CameraConfig())
+        capture_time = next_frame(source).capture_time
+        assert capture_time is not None
+        assert any(capture_time == pytest.approx(value, abs=1e-6) for value in stamps) == ours
+        assert start < capture_time < time.monotonic()
         source.close()
 
 

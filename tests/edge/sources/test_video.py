@@ -33,7 +33,7 @@ def test_every_frame_of_a_video_in_order(tmp_path: Path, name: str) -> None:
 
 
 def test_colour_only_when_it_is_wanted(tmp_path: Path) -> None:
-    source = open_source(str(write_clip(tmp_path / "clip.mp4")), want_colour=True)
+    source = open_source(str(write_clip(tmp_path / "clip.mp4")), want_color=True)
     frame = next(source.frames())
     assert frame.bgr is not None
     assert frame.bgr.shape == (120, 160, 3)
@@ -132,7 +132,7 @@ def test_pictures_in_natural_order_and_bad_ones_said(tmp_path: Path) -> None:
     (tmp_path / "._p2.png").write_text("what macOS leaves")
     (tmp_path / "notes.txt").write_text("not meant")
     said: list[str] = []
-    source = open_source(str(tmp_path), want_colour=True, say=said.append)
+    source = open_source(str(tmp_path), want_color=True, say=said.append)
     frames = list(source.frames())
     assert [frame.picture for frame in frames] == ["P1.jpg", "p2.png", "p10.png"]
     assert [frame.index for frame in frames] == [0, 1, 4]

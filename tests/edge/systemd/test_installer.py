@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mien.commands.service import described
+from mien.commands.service import describe_state
 from mien.errors import UserError
-from mien.systemd import installer as manage
-from mien.systemd.unit import Plan, network_for, unit
+from mien.systemd import installer
+from mien.systemd.unit import UnitOptions, network_for, unit_text
 
-ALONE = Plan(Path("/bin/true"), Path("/etc/mien.toml"), None)
+ALONE = UnitOptions(Path("/bin/true"), Path("/etc/mien.toml"), None)
 CONNECTED = replace(ALONE, network="the page")
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
@@ -28,25 +28,27 @@ def entries(text: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in lines)
 
 
-def analyze(tmp_path: Path, plan: Plan, *words: str) -> subprocess.CompletedProcess[str]:
+def analyze(tmp_path: Path, options: UnitOptions, *words: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "mien.service"
-    file.write_text(unit(plan))
+    file.write_text(unit_text(options))
     return subprocess.run(
         ["systemd-analyze", *words, str(file)], capture_output=True, text=True, timeout=60
     )
 
 
 @needs_systemd
-@pytest.mark.parametrize("plan", [ALONE, CONNECTED], ids=["alone", "connected"])
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, plan: Plan) -> None:
-    done = analyze(tmp_path, plan, "verify")
+@pytest.mark.parametrize("options", [ALONE, CONNECTED], ids=["alone", "connected"])
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path, options: UnitOptions) -> None:
+    done = analyze(tmp_path, options, "verify")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @needs_systemd
-@pytest.mark.parametrize(("plan", "most"), [(ALONE, 1.0), (CONNECTED, 2.0)], ids=["alone", "net"])
-def test_systemd_scores_the_unit_as_safe(tmp_path: Path, plan: Plan, most: float) -> None:
-    done = analyze(tmp_path, plan, "security", "--offline=true", "--no-pager")
+@pytest.mark.parametrize(
+    ("options", "most"), [(ALONE, 1.0), (CONNECTED, 2.0)], ids=["alone", "net"]
+)
+def test_systemd_scores_the_unit_as_safe(tmp_path: Path, options: UnitOptions, most: float) -> None:
+    done = analyze(tmp_path, options, "security", "--offline=true", "--no-pager")
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze scores no files")
     (line,) = [line for line in done.stdout.splitlines() if "Overall exposure level" in line]
@@ -54,7 +56,7 @@ def test_systemd_scores_the_unit_as_safe(tmp_path: Path, plan: Plan, most: float
 
 
 def test_the_unit_leaves_what_the_interpreter_looks_at() -> None:
-    said = entries(unit(ALONE))
+    said = entries(unit_text(ALONE))
     # XNNPACK switches itself off without /sys and /proc/cpuinfo.
     assert said.get("ProcSubset", "all") == "all"
     assert not {"InaccessiblePaths", "TemporaryFileSystem", "RootDirectory"} & set(said)
@@ -62,8 +64,8 @@ def test_the_unit_leaves_what_the_interpreter_looks_at() -> None:
 
 
 def test_the_unit_is_watched_and_hardened() -> None:
-    said = entries(unit(ALONE))
-    wanted = {
+    said = entries(unit_text(ALONE))
+    options = {
         "Type": "notify",
         "User": "mien",
         "SupplementaryGroups": "video",
@@ -73,19 +75,21 @@ def test_the_unit_is_watched_and_hardened() -> None:
         "StateDirectory": "mien",
         "Restart": "on-failure",
     }
-    assert wanted.items() <= said.items()
+    assert options.items() <= said.items()
     assert said["MemoryMax"]
     # Longer than the longest rest between two attempts to find a lost camera.
     assert int(said["WatchdogSec"]) >= 60
-    assert int(entries(unit(replace(ALONE, fps=0.01)))["WatchdogSec"]) == 300  # frames in s: 100
-    assert int(entries(unit(replace(ALONE, stall=300.0)))["WatchdogSec"]) > 330
+    assert (
+        int(entries(unit_text(replace(ALONE, fps=0.01)))["WatchdogSec"]) == 300
+    )  # frames in s: 100
+    assert int(entries(unit_text(replace(ALONE, stall=300.0)))["WatchdogSec"]) > 330
 
 
 def test_the_services_own_variables_count(tmp_path: Path) -> None:
     file = tmp_path / "mien"
-    assert manage.environment(file) == {}
+    assert installer.service_environment(file) == {}
     file.write_text('# MIEN_MQTT=x\nMIEN_WEB="8080"\nMIEN_TOKEN=a=b\nnothing\n')
-    assert manage.environment(file) == {"MIEN_WEB": "8080", "MIEN_TOKEN": "a=b"}
+    assert installer.service_environment(file) == {"MIEN_WEB": "8080", "MIEN_TOKEN": "a=b"}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,7 @@ def test_the_network_is_there_for_what_needs_it(
     values: dict[str, object], reason: str | None
 ) -> None:
     assert network_for(values) == reason
-    said = entries(unit(replace(ALONE, network=network_for(values))))
+    said = entries(unit_text(replace(ALONE, network=network_for(values))))
     assert ("PrivateNetwork" in said) == (reason is None)
     assert ("AF_INET6" in said["RestrictAddressFamilies"]) == (reason is not None)
 
@@ -141,8 +145,8 @@ class PretendedHost:
         return found
 
     @property
-    def host(self) -> manage.Host:
-        return manage.Host(self.root)
+    def host(self) -> installer.Host:
+        return installer.Host(self.root)
 
 
 @pytest.fixture
@@ -153,7 +157,7 @@ def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PretendedHost:
 
 
 def test_install_makes_user_options_and_unit(pretended: PretendedHost) -> None:
-    done = manage.install(pretended.host, ALONE)
+    done = installer.install(pretended.host, ALONE)
     assert len(done) == 5
     calls = pretended.calls()
     (added,) = [call for call in calls if call.startswith("useradd")]
@@ -164,7 +168,7 @@ def test_install_makes_user_options_and_unit(pretended: PretendedHost) -> None:
         "systemctl enable mien.service",
         "systemctl restart --no-block mien.service",
     ]
-    assert (pretended.root / "etc/systemd/system/mien.service").read_text() == unit(ALONE)
+    assert (pretended.root / "etc/systemd/system/mien.service").read_text() == unit_text(ALONE)
     options = pretended.root / "etc/mien.toml"
     # A token may stand there: the service's group reads it, others do not.
     assert stat.S_IMODE(options.stat().st_mode) == 0o640
@@ -172,24 +176,24 @@ def test_install_makes_user_options_and_unit(pretended: PretendedHost) -> None:
 
 
 def test_install_again_changes_what_changed(pretended: PretendedHost) -> None:
-    manage.install(pretended.host, ALONE)
+    installer.install(pretended.host, ALONE)
     options = pretended.root / "etc/mien.toml"
     options.write_text('source = "usb:1"\n')
     pretended.calls()
-    done = manage.install(pretended.host, ALONE)
+    done = installer.install(pretended.host, ALONE)
     assert not [sentence for sentence in done if "wrote" in sentence or "user" in sentence]
     assert not [call for call in pretended.calls() if call.startswith("useradd")]
     assert options.read_text() == 'source = "usb:1"\n'
-    done = manage.install(pretended.host, CONNECTED, start=False)
+    done = installer.install(pretended.host, CONNECTED, start=False)
     assert [sentence for sentence in done if "with the network, for the page" in sentence]
     assert not [call for call in pretended.calls() if "restart" in call]
 
 
 def test_uninstall_keeps_what_is_the_persons(pretended: PretendedHost) -> None:
-    manage.install(pretended.host, ALONE)
+    installer.install(pretended.host, ALONE)
     (pretended.root / "var/lib/mien").mkdir()
     pretended.calls()
-    done = manage.uninstall(pretended.host)
+    done = installer.uninstall(pretended.host)
     assert pretended.calls() == [
         "systemctl disable --now mien.service",
         "systemctl daemon-reload",
@@ -197,7 +201,7 @@ def test_uninstall_keeps_what_is_the_persons(pretended: PretendedHost) -> None:
     ]
     assert not (pretended.root / "etc/systemd/system/mien.service").exists()
     assert "left /etc/mien.toml and /var/lib/mien" in done[-1]
-    manage.uninstall(pretended.host, purge=True)
+    installer.uninstall(pretended.host, purge=True)
     assert not (pretended.root / "etc/mien.toml").exists()
     assert not (pretended.root / "var/lib/mien").exists()
     assert pretended.calls() == []
@@ -206,7 +210,7 @@ def test_uninstall_keeps_what_is_the_persons(pretended: PretendedHost) -> None:
 def test_a_failing_step_is_one_sentence(pretended: PretendedHost) -> None:
     pretended.tool("systemctl", "echo Failed to enable unit: refused >&2; exit 1")
     with pytest.raises(UserError, match=r"`systemctl daemon-reload` failed .*refused"):
-        manage.install(pretended.host, ALONE)
+        installer.install(pretended.host, ALONE)
 
 
 def test_what_the_services_user_cannot_reach_is_refused(
@@ -214,20 +218,20 @@ def test_what_the_services_user_cannot_reach_is_refused(
 ) -> None:
     program = tmp_path / "venv" / "bin" / "mien"
     with pytest.raises(UserError, match="There is no"):
-        manage.install(pretended.host, replace(ALONE, program=program))
+        installer.install(pretended.host, replace(ALONE, program=program))
     program.parent.mkdir(parents=True)
     shutil.copy("/bin/true", program)
     (tmp_path / "venv").chmod(0o700)
     with pytest.raises(UserError, match="may not enter"):
-        manage.install(pretended.host, replace(ALONE, program=program))
+        installer.install(pretended.host, replace(ALONE, program=program))
     assert pretended.calls() == []
 
 
 def test_without_systemd_there_is_no_service(tmp_path: Path) -> None:
     for call in (
-        lambda: manage.install(manage.Host(tmp_path), ALONE),
-        lambda: manage.uninstall(manage.Host(tmp_path)),
-        lambda: manage.state(manage.Host(tmp_path), ALONE),
+        lambda: installer.install(installer.Host(tmp_path), ALONE),
+        lambda: installer.uninstall(installer.Host(tmp_path)),
+        lambda: installer.service_state(installer.Host(tmp_path), ALONE),
     ):
         with pytest.raises(UserError, match="systemd does not run this machine"):
             call()
@@ -245,17 +249,17 @@ MemoryCurrent=104857600
 
 
 def test_status_is_what_systemd_says(pretended: PretendedHost) -> None:
-    manage.install(pretended.host, ALONE)
+    installer.install(pretended.host, ALONE)
     pretended.tool("systemctl", f"cat <<'END'\n{SHOWN}END")
-    found = manage.state(pretended.host, ALONE)
+    found = installer.service_state(pretended.host, ALONE)
     assert (found.active, found.restarts, found.memory) == ("active", 2, 104857600)
-    text = described(found)
+    text = describe_state(found)
     for words in ("runs since Sun", "usb:0: 900 frames", "restarted 2 times", "100 MiB"):
         assert words in text
     assert "changed since" not in text
-    assert "changed since" in described(manage.state(pretended.host, CONNECTED))
+    assert "changed since" in describe_state(installer.service_state(pretended.host, CONNECTED))
     pretended.tool("systemctl", "echo LoadState=not-found; echo ActiveState=inactive; exit 4")
-    assert "not installed" in described(manage.state(pretended.host, ALONE))
+    assert "not installed" in describe_state(installer.service_state(pretended.host, ALONE))
 
 
 def test_the_command_prints_the_unit(mien: Callable[..., tuple[int, str, str]]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from mien.errors import UserError
 from mien.sources import live
-from mien.sources.base import Change, Shot, SourceLost
+from mien.sources.base import CapturedFrame, Change, SourceLost
 from mien.sources.live import LiveSource
 from mien.systemd.notify import Heartbeat
 from running import BOTH, CLIP, START
@@ -145,14 +145,20 @@ def test_an_abstract_socket_is_one_too() -> None:
 
 
 @pytest.mark.parametrize("address", [None, "", "/no/such/socket"])
-def test_without_a_manager_nothing_happens(address: str | None) -> None:
+def test_without_a_manager_nothing_is_sent_and_nothing_stays_open(address: str | None) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = descriptors()
     heartbeat = Heartbeat(address, limit=1.0)
+    assert descriptors() - before == bool(address)  # no socket where nobody asked for one
     heartbeat.beat()
     heartbeat.status("anything")
     heartbeat.stopping()
     heartbeat.close()
     heartbeat.close()
     heartbeat.beat()
+    assert descriptors() == before
 
 
 class Camera:
@@ -165,10 +171,10 @@ class Camera:
         self._hangs = hangs
         self._left = frames
 
-    def read(self) -> Shot:
+    def read(self) -> CapturedFrame:
         self._left -= 1
         if self._left >= 0:
-            return Shot(time.monotonic(), np.zeros((48, 64), np.uint8), None)
+            return CapturedFrame(time.monotonic(), np.zeros((48, 64), np.uint8), None)
         if self._hangs is not None:
             self._hangs.wait(60)
         raise SourceLost("camera gives no more pictures; check its plug.")

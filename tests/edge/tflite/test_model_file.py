@@ -15,7 +15,7 @@ from mien.classification import classifier
 from mien.errors import UserError
 from mien.tflite import model_file as modelfile
 from mien.tflite.model_file import Crop, Metadata, load_model, pack
-from mien.tflite.signature import Tensor, read_signature
+from mien.tflite.signature import Tensor, io_signature
 
 Mien = Callable[..., tuple[int, str, str]]
 
@@ -51,7 +51,7 @@ def test_pack_refuses_what_could_not_be_loaded() -> None:
 @pytest.mark.parametrize("name", ["bands", "bands_float", "bands_eight", "bands_24"])
 def test_signature_is_the_interpreters(name: str) -> None:
     interpreter = classifier.interpreter_class()(model_content=flatbuffer(name))
-    signature = read_signature(flatbuffer(name))
+    signature = io_signature(flatbuffer(name))
     for ours, theirs in (
         (signature.inputs, interpreter.get_input_details()),
         (signature.outputs, interpreter.get_output_details()),
@@ -72,7 +72,7 @@ def test_a_damaged_flatbuffer_is_a_value_error_at_worst() -> None:
     readable = 0
     for data in damaged:
         try:
-            read_signature(data)
+            io_signature(data)
             readable += 1
         except ValueError:
             continue

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from film import actor, film
-from mien.boxes import Place
+from mien.boxes import Square
 from mien.pyramid import Pyramid
 from mien.tracking.reid import HERE, SAME, former, is_back, on_one, own_likeness, part
 from mien.tracking.scheduler import Search, on
@@ -19,7 +19,7 @@ SIDE = 110.0
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[Pyramid, Place, Place]:
+def both() -> tuple[Pyramid, Square, Square]:
     """Two people beside each other, and where their faces are."""
     frame = next(iter(film([actor(0, HOPPER, sway=0.0), actor(1, COLLINS, sway=0.0)], 1)))
     places = [(x + w / 2, y + w / 2, w) for x, y, w, _ in (t.box for t in frame.truths)]
@@ -27,7 +27,7 @@ def both() -> tuple[Pyramid, Place, Place]:
     return Pyramid(frame.gray), first, second
 
 
-def known(pyramid: Pyramid, place: Place, number: int) -> Track:
+def known(pyramid: Pyramid, place: Square, number: int) -> Track:
     """A face that is followed for long and was seen just now."""
     own = np.zeros((16, 16), np.uint8)
     return Track(
@@ -37,7 +37,7 @@ def known(pyramid: Pyramid, place: Place, number: int) -> Track:
 
 
 def test_a_face_resembles_itself_though_the_box_is_off_and_nobody_else(
-    both: tuple[Pyramid, Place, Place],
+    both: tuple[Pyramid, Square, Square],
 ) -> None:
     pyramid, (x, y, side), other = both
     picture = portrait(pyramid, x, y, side)
@@ -48,7 +48,7 @@ def test_a_face_resembles_itself_though_the_box_is_off_and_nobody_else(
 
 
 def test_of_two_tracks_on_one_face_the_other_person_gives_way_and_keeps_the_id(
-    both: tuple[Pyramid, Place, Place],
+    both: tuple[Pyramid, Square, Square],
 ) -> None:
     pyramid, first, second = both
     hidden, front = known(pyramid, first, 1), known(pyramid, second, 2)
@@ -69,13 +69,13 @@ def test_of_two_tracks_on_one_face_the_other_person_gives_way_and_keeps_the_id(
         ((100.0, 100.0, 50.0), False),  # somebody far away, or a child held in front
     ],
 )
-def test_a_large_part_of_a_face_is_that_face(place: Place, one: bool) -> None:
+def test_a_large_part_of_a_face_is_that_face(place: Square, one: bool) -> None:
     face, other = (Track(*at, np.zeros((16, 16), np.uint8)) for at in ((100, 100, 100), place))
     assert on_one(face, other) is one
     assert on_one(other, face) is one
 
 
-def test_two_tracks_of_one_person_become_one(both: tuple[Pyramid, Place, Place]) -> None:
+def test_two_tracks_of_one_person_become_one(both: tuple[Pyramid, Square, Square]) -> None:
     pyramid, first, _ = both
     old, new = known(pyramid, first, 1), known(pyramid, first, 2)
     left = [old, new]
@@ -86,7 +86,7 @@ def test_two_tracks_of_one_person_become_one(both: tuple[Pyramid, Place, Place])
 
 
 def test_whom_the_cascade_sees_takes_over_from_the_same_one_in_doubt(
-    both: tuple[Pyramid, Place, Place],
+    both: tuple[Pyramid, Square, Square],
 ) -> None:
     pyramid, first, _ = both
     old, new = known(pyramid, first, 1), known(pyramid, first, 2)
@@ -95,7 +95,9 @@ def test_whom_the_cascade_sees_takes_over_from_the_same_one_in_doubt(
     assert new.id == 1
 
 
-def test_a_smaller_track_inside_a_face_is_out_of_sight(both: tuple[Pyramid, Place, Place]) -> None:
+def test_a_smaller_track_inside_a_face_is_out_of_sight(
+    both: tuple[Pyramid, Square, Square],
+) -> None:
     pyramid, (x, y, side), _ = both
     face = known(pyramid, (x, y, side), 1)
     eye = known(pyramid, (x + 0.2 * side, y - 0.2 * side, 0.35 * side), 2)
@@ -104,7 +106,7 @@ def test_a_smaller_track_inside_a_face_is_out_of_sight(both: tuple[Pyramid, Plac
     assert not eye.firm
 
 
-def test_who_comes_back_is_the_one_that_it_looks_like(both: tuple[Pyramid, Place, Place]) -> None:
+def test_who_comes_back_is_the_one_that_it_looks_like(both: tuple[Pyramid, Square, Square]) -> None:
     pyramid, first, second = both
     gone = known(pyramid, first, 1)
     gone.x, gone.y = second[0] - 0.5 * SIDE, second[1]  # lost beside the other
@@ -116,7 +118,7 @@ def test_who_comes_back_is_the_one_that_it_looks_like(both: tuple[Pyramid, Place
 
 
 def test_who_was_out_of_sight_is_back_where_it_looks_the_same(
-    both: tuple[Pyramid, Place, Place],
+    both: tuple[Pyramid, Square, Square],
 ) -> None:
     pyramid, first, second = both
     track = known(pyramid, first, 1)
@@ -140,7 +142,7 @@ def test_who_was_believed_by_adding_up_is_shown_when_it_is_seen_again() -> None:
 
 @pytest.mark.parametrize(("aside", "found"), [(0.3, True), (0.05, False)])
 def test_a_small_known_face_hides_a_larger_one_only_from_its_middle(
-    both: tuple[Pyramid, Place, Place], aside: float, found: bool
+    both: tuple[Pyramid, Square, Square], aside: float, found: bool
 ) -> None:
     pyramid, (x, y, side), _ = both
     changed = np.full(pyramid.levels[-1].shape, 255, np.uint8)
@@ -153,7 +155,7 @@ def test_a_small_known_face_hides_a_larger_one_only_from_its_middle(
 
 
 def test_a_wall_does_not_resemble_a_face_however_it_correlates(
-    both: tuple[Pyramid, Place, Place],
+    both: tuple[Pyramid, Square, Square],
 ) -> None:
     pyramid, first, _ = both
     track = known(pyramid, first, 1)

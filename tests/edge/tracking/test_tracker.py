@@ -15,7 +15,7 @@ from mien.bench.scenes import Scene
 from mien.boxes import iou
 from mien.detection.ssd import Scan
 from mien.detection.verifier import Faceness
-from mien.image import read_picture
+from mien.image import load_image
 from mien.pyramid import Pyramid
 from mien.tracking.template import Looker, patch
 from mien.tracking.track import (
@@ -186,7 +186,7 @@ def test_a_new_face_is_found_within_half_a_second(side: float) -> None:
 
 def test_a_face_that_does_not_move_at_all_is_reported_in_every_frame() -> None:
     tracker = Tracker()
-    gray = read_picture(DEMO / "portraits" / "both.jpg").gray
+    gray = load_image(DEMO / "portraits" / "both.jpg").gray
     assert all(len(tracker.update(gray, index / 30)) == 2 for index in range(60))
 
 

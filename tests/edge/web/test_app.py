@@ -20,8 +20,8 @@ pytest.importorskip("prometheus_client")
 
 from mien.errors import UserError
 from mien.sources.base import Change
-from mien.sources.pause_switch import Pause
-from mien.web.binding import parse_address
+from mien.sources.pausable import PauseSwitch
+from mien.web.binding import parse_bind_address
 from mien.web.server import WebOutput
 from visiting import face, get, get_json, read_until, seen, served, watch
 
@@ -103,24 +103,24 @@ def test_events_come_as_the_state_changes(page: WebOutput) -> None:
 
 
 def test_nobody_looks_nothing_is_drawn(page: WebOutput) -> None:
-    before = page.pictures.encoded
+    before = page.broadcaster.encoded
     for index in range(100, 150):
         page.write(*seen(index, face()))
     time.sleep(0.1)
-    assert page.pictures.encoded == before
+    assert page.broadcaster.encoded == before
     status, headers, body = get(page, "/snapshot.jpg")
     assert (status, headers["content-type"]) == (200, "image/jpeg")
-    assert page.pictures.encoded == before + 1
+    assert page.broadcaster.encoded == before + 1
     picture = decode(body)
     assert picture.shape == (240, 320, 3)
     amber = (abs(picture.astype(int) - (60, 210, 255)).max(axis=2) < 60).sum()
     assert amber > 100  # the box
     assert get(page, "/snapshot.jpg")[2] == body  # the same frame is not drawn twice
-    assert page.pictures.encoded == before + 1
+    assert page.broadcaster.encoded == before + 1
 
 
 def test_viewers_share_one_encoding_and_a_stalled_one_costs_nothing(page: WebOutput) -> None:
-    before = page.pictures.encoded
+    before = page.broadcaster.encoded
     with (
         watch(page, "/live.mjpg", 4096) as stalled,
         watch(page, "/live.mjpg") as one,
@@ -130,11 +130,11 @@ def test_viewers_share_one_encoding_and_a_stalled_one_costs_nothing(page: WebOut
             page.write(*seen(index, face(), size=(480, 640)))
             read_until(one, b"image/jpeg")
             read_until(two, b"image/jpeg")
-        shared = page.pictures.encoded - before
+        shared = page.broadcaster.encoded - before
         assert 6 <= shared <= 10  # and not 16 or 24
         one.close()
         two.close()
-        stuck = page.pictures.encoded
+        stuck = page.broadcaster.encoded
         slowest = 0.0
         for index in range(300, 360):
             frame, result = seen(index, face())  # some 70 KB: it would fit fifty times into memory
@@ -144,13 +144,13 @@ def test_viewers_share_one_encoding_and_a_stalled_one_costs_nothing(page: WebOut
             time.sleep(0.01)
         assert slowest < 0.02 * PATIENCE
         # What the kernel and the server buffer, a few pictures, and then no more.
-        assert page.pictures.encoded - stuck <= 8
+        assert page.broadcaster.encoded - stuck <= 8
         stalled.close()
     end = time.monotonic() + 5 * PATIENCE
-    while page.pictures.viewers and time.monotonic() < end:
+    while page.broadcaster.viewers and time.monotonic() < end:
         page.write(*seen(400))
         time.sleep(0.05)
-    assert page.pictures.viewers == 0
+    assert page.broadcaster.viewers == 0
 
 
 def test_the_metrics_are_prometheus(page: WebOutput) -> None:
@@ -167,7 +167,7 @@ def test_the_metrics_are_prometheus(page: WebOutput) -> None:
     assert values["mien_frames_total",] == page.state.totals.frames
     assert values["mien_readings_total", "happy"] >= 1
     assert values["mien_frame_seconds_bucket", "+Inf"] == page.state.totals.frames
-    assert values["mien_pictures_encoded_total",] == page.pictures.encoded
+    assert values["mien_pictures_encoded_total",] == page.broadcaster.encoded
 
 
 def test_other_hosts_and_other_pages_are_refused(page: WebOutput) -> None:
@@ -228,7 +228,7 @@ def test_other_networks_need_a_token_and_one_is_made() -> None:
 
 
 def test_a_paused_camera_shows_nothing_not_even_its_last_picture() -> None:
-    pause = Pause()
+    pause = PauseSwitch()
     with served(pause=pause) as page:
         page.write(*seen(0, face()))
         assert get(page, "/snapshot.jpg")[0] == 200
@@ -252,9 +252,9 @@ def test_blurred_faces_are_hidden_and_gray_frames_are_shown() -> None:
 def test_an_address_is_refused_in_a_sentence(page: WebOutput) -> None:
     for text in ("", "localhost", "1.2.3.4:99999", "a:b:80", "user@host:80", "http://x:80"):
         with pytest.raises(UserError, match="is no address"):
-            parse_address(text)
+            parse_bind_address(text)
     for text, host in (("80", "127.0.0.1"), (":80", "0.0.0.0"), ("[::1]:80", "::1")):
-        assert parse_address(text).host == host
+        assert parse_bind_address(text).host == host
     with (
         pytest.raises(UserError, match=r"Address already in use.*another port"),
         served(f"127.0.0.1:{page.port}"),

@@ -136,8 +136,8 @@ def test_a_hidden_or_closed_page_costs_nothing(browser: Browser, feeder: Feeder)
     assert "token" not in browser.js("location.href")
     browser.open("about:blank")
     end = time.monotonic() + 10
-    while output.pictures.viewers and time.monotonic() < end:
+    while output.broadcaster.viewers and time.monotonic() < end:
         time.sleep(0.05)
-    before = output.pictures.encoded
+    before = output.broadcaster.encoded
     time.sleep(0.5)
-    assert output.pictures.encoded == before
+    assert output.broadcaster.encoded == before

@@ -16,17 +16,22 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from mien.classification.prediction import softmax
+from mien.errors import UserError
 from mien_train.classifier import checkpoint
 from mien_train.classifier.loop import fit
 from mien_train.classifier.predict import load_model, logits
 from mien_train.classifier.recipe import BALANCED, Augmentation
-from mien_train.classifier.run import LABELLED, faces, start, with_unlabelled
+from mien_train.classifier.run import (
+    LABELLED_REPEATS,
+    run_training,
+    training_set,
+    with_unlabelled,
+)
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import VOTE_COLUMNS
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import softmax
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +103,12 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     # Another recipe must not go on from these weights, nor a second run write over the first.
     same = replace(BALANCED, **json.loads((run / "run.json").read_text())["recipe"])
     same = replace(same, augmentation=changes)
-    with pytest.raises(UserError, match="another recipe"):
-        start(run, load(data), "balanced", "none", replace(same, rate=0.5), True)
+    with pytest.raises(UserError, match=r"other options \(rate 0.001, now 0.5\)"):
+        run_training(run, load(data), "balanced", "none", replace(same, rate=0.5), True)
     with pytest.raises(UserError, match="give --resume"):
-        start(run, load(data), "balanced", "none", same, False)
+        run_training(run, load(data), "balanced", "none", same, False)
     # A finished run has nothing left to do, and says what it found.
-    assert start(run, load(data), "balanced", "none", same, True) == state["best"]
+    assert run_training(run, load(data), "balanced", "none", same, True) == state["best"]
 
 
 def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -> None:
@@ -111,7 +116,7 @@ def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -
     only.mkdir()
     (only / "train").symlink_to(data / "train")
     with pytest.raises(UserError, match="PublicTest"):
-        start(tmp_path / "run", load(only), "balanced", "none", BALANCED, False)
+        run_training(tmp_path / "run", load(only), "balanced", "none", BALANCED, False)
     assert not (tmp_path / "run").exists()
 
 
@@ -122,7 +127,7 @@ def test_by_votes_the_target_is_what_people_saw(data: Path) -> None:
     voted[0, VOTE_COLUMNS.index("sadness")] = 2
     voted[0, VOTE_COLUMNS.index("fear")] = 1  # a slip
     voted[1, VOTE_COLUMNS.index("contempt")] = 10
-    found = faces(dataset, np.array([0, 1]), voted)
+    found = training_set(dataset, np.array([0, 1]), voted)
     np.testing.assert_allclose(found.targets[0], [0, 0, 0, 7 / 9, 0, 2 / 9, 0])
     assert not found.targets[1].any()
     assert found.labels.tolist() == [LABELS.index("happy"), -1]
@@ -157,7 +162,7 @@ def test_small_faces_come_first_and_a_teacher_at_last(data: Path, tmp_path: Path
         seen.append(tuple(x.shape[1:]))
         return keras.ops.tile(keras.ops.ones((1, 7)) / 7, (keras.ops.shape(x)[0], 1))
 
-    part = faces(dataset, np.arange(len(dataset)), None)
+    part = training_set(dataset, np.arange(len(dataset)), None)
     recipe = replace(
         BALANCED, size=32, small_size=16, batch=28, head_epochs=1, small_epochs=2, epochs=1
     )
@@ -174,7 +179,7 @@ def test_small_faces_come_first_and_a_teacher_at_last(data: Path, tmp_path: Path
 
 def test_what_small_faces_taught_is_taken_over_and_resumed(data: Path, tmp_path: Path) -> None:
     dataset = load(data)
-    part = faces(dataset, np.arange(len(dataset)), None)
+    part = training_set(dataset, np.arange(len(dataset)), None)
     recipe = replace(BALANCED, size=32, small_size=16, batch=28, head_epochs=0, small_epochs=3)
     # The last stage's rate is next to nothing: what it ends with is what it began with.
     fit(tmp_path, first := little(32), part, part, replace(recipe, epochs=0))
@@ -189,15 +194,15 @@ def test_what_has_no_label_is_taught_by_the_teachers(data: Path, tmp_path: Path)
     teacher = tmp_path / "teacher.keras"
     little(48).save(teacher)
     dataset = load(data)
-    known = faces(dataset, np.flatnonzero(dataset.labels == 3)[:5], None)
+    known = training_set(dataset, np.flatnonzero(dataset.labels == 3)[:5], None)
     others = dataset.images[dataset.labels == 5]
     found = with_unlabelled(known, others, [teacher, teacher])
-    assert len(found.images) == LABELLED * 5 + len(others)
+    assert len(found.images) == LABELLED_REPEATS * 5 + len(others)
     assert (found.labels[-len(others) :] == -1).all()
     np.testing.assert_array_equal(found.images[-len(others) :], others)
     told = softmax(logits(load_model(teacher), others))
     np.testing.assert_allclose(found.targets[-len(others) :], told, atol=1e-6)
-    assert (found.targets[: LABELLED * 5].argmax(axis=1) == 3).all()
+    assert (found.targets[: LABELLED_REPEATS * 5].argmax(axis=1) == 3).all()
     assert found.targets.dtype == np.float32
 
 
@@ -216,9 +221,9 @@ def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path:
     dataset = load(data)
     small = replace(BALANCED, size=32)
     with pytest.raises(UserError, match="takes faces of 48 px and not of 32"):
-        start(run, dataset, "balanced", "none", small, False, teachers=[earlier])
+        run_training(run, dataset, "balanced", "none", small, False, teachers=[earlier])
     with pytest.raises(UserError, match="another network than the one asked for"):
-        start(run, dataset, "balanced", str(earlier), BALANCED, False)
+        run_training(run, dataset, "balanced", str(earlier), BALANCED, False)
     assert not run.exists()
     run.mkdir()
     (run / checkpoint.STATE).write_text(json.dumps({"stage": "all", "epoch": 1}))
@@ -227,7 +232,7 @@ def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path:
         json.dumps(manifest | {"recipe": asdict(BALANCED), "teachers": []})
     )
     with pytest.raises(UserError, match="another teacher"):
-        start(run, dataset, "balanced", "none", BALANCED, True, teachers=[earlier])
+        run_training(run, dataset, "balanced", "none", BALANCED, True, teachers=[earlier])
 
 
 def sha256_of_manifest(dataset: Dataset) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from mien.errors import UserError
 from mien_train.classifier.batchnorm import FusedBatchNormalization, plain
 from mien_train.classifier.model import build, to_input
 from mien_train.classifier.predict import load_model, logits, save_model
-from mien_train.errors import UserError
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mien_train.data.duplicates import (
     has_near_twin,
     has_twin,
     identical_groups,
-    near_groups,
+    near_duplicate_groups,
     near_pairs,
 )
 from mien_train.data.fer2013 import Dataset, digest, load
@@ -43,7 +43,7 @@ NEAR = {
 def test_groups(fer: Path) -> None:
     data = load(fer)
     assert names(data, identical_groups(data)) == IDENTICAL
-    assert names(data, near_groups(data)) == IDENTICAL | NEAR
+    assert names(data, near_duplicate_groups(data)) == IDENTICAL | NEAR
 
 
 def test_twins(fer: Path) -> None:
@@ -83,7 +83,7 @@ def test_likeness_is_passed_on(fer: Path) -> None:
         splits=np.append(data.splits, ["train"] * 3),
         sha256=[digest(image) for image in images],
     )
-    assert [n, n + 1, n + 2] in [group.tolist() for group in near_groups(grown)]
+    assert [n, n + 1, n + 2] in [group.tolist() for group in near_duplicate_groups(grown)]
 
 
 def test_command(fer: Path, tmp_path: Path, mien_train: Run) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mien.errors import UserError
 from mien_train.data.fer2013 import Dataset, digest, load
 from mien_train.data.labels import CSV_LABELS, LABELS
-from mien_train.errors import UserError
 from small_fer import BAD, face, pack
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mien.errors import UserError
 from mien_train.data import ferplus as joined
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import agreement, counts, distribution, majority, read
 from mien_train.data.labels import LABELS, VOTE_COLUMNS
-from mien_train.errors import UserError
 from mien_train.evaluation.evaluate import evaluate, to_json, to_text
 
 Run = Callable[..., tuple[int, str, str]]

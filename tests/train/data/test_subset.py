@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mien.errors import UserError
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import to_csv
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
@@ -20,7 +21,6 @@ from mien_train.data.subset import (
     manifest_text,
     read_manifest,
 )
-from mien_train.errors import UserError
 from small_fer import pack
 
 Run = Callable[..., tuple[int, str, str]]

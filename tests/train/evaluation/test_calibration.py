@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mien.classification.prediction import softmax
+from mien.evaluation.metrics import reliability
 from mien_train.evaluation.calibration import fit_temperature, risk_coverage, threshold_at
-from mien_train.evaluation.metrics import reliability, softmax
 
 
 def drawn(count: int = 20000) -> tuple[np.ndarray, np.ndarray]:

@@ -10,12 +10,13 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from mien.classification.prediction import softmax
+from mien.errors import UserError
+from mien.evaluation.metrics import score
 from mien_train.classifier.model import to_input
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
 from mien_train.evaluation.evaluate import evaluate
-from mien_train.evaluation.metrics import score, softmax
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -88,7 +89,9 @@ def test_command(model: Path, fer: Path, tmp_path: Path, mien_train: Run) -> Non
     data = load(fer)
     part = data.select(data.splits == "validation")
     network = keras.saving.load_model(model / "model.keras")
-    expected = score(part.labels, softmax(network.predict(to_input(part.images), verbose=0)))
+    expected = score(
+        part.labels, softmax(network.predict(to_input(part.images), verbose=0)), LABELS
+    )
     assert document["split"] == "validation"
     for key in ("accuracy", "balanced_accuracy", "macro_f1", "ece"):
         assert document["all"][key] == pytest.approx(expected[key], abs=1e-6)

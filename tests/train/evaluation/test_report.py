@@ -12,11 +12,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from mien.evaluation.metrics import reliability
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import to_csv
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
 from mien_train.evaluation.html import page
-from mien_train.evaluation.metrics import reliability
 from mien_train.evaluation.report import gather, measure
 from mien_train.evaluation.svg import Line, lines, ticks
 from mien_train.evaluation.svg import reliability as bars

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from mien_train.classifier.recipe import Augmentation
 
-MOST_BLUR = 1.5  # px of a face of 48 px, standard deviation
-LEAST_LIGHT = 0.2  # of the light that the picture has
-MOST_NOISE = 20.0  # gray levels, standard deviation
+MAX_BLUR_PX = 1.5  # px of a face of 48 px, standard deviation
+MIN_LIGHT = 0.2  # of the light that the picture has
+MAX_NOISE = 20.0  # gray levels, standard deviation
 
 
 class Augment(keras.layers.Layer):
@@ -23,16 +24,16 @@ class Augment(keras.layers.Layer):
     evenly from [0, 0.5]; erasing Zhong et al., "Random Erasing" (2020).
     """
 
-    def __init__(self, size: int, amounts: Augmentation, seed: int, **kwargs) -> None:
+    def __init__(self, size: int, amounts: Augmentation, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.size = size
         self.amounts = amounts
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def _uniform(self, n, low: float, high: float):
+    def _uniform(self, n: Any, low: float, high: float) -> Any:
         return keras.random.uniform((n,), low, high, seed=self.seed_generator)
 
-    def call(self, images, targets, training: bool = False):
+    def call(self, images: Any, targets: Any, training: bool = False) -> Any:
         """See the class; shapes there."""
         x = ops.expand_dims(ops.cast(images, "float32"), -1) / 127.5 - 1.0
         if training:
@@ -47,7 +48,7 @@ class Augment(keras.layers.Layer):
         x = self._erase(x)
         return self._mix(x, targets)
 
-    def _geometry(self, x):
+    def _geometry(self, x: Any) -> Any:
         """Flip, rotate, zoom and shift about the centre, all in one resampling."""
         a = self.amounts
         n, side = ops.shape(x)[0], x.shape[1]
@@ -76,7 +77,7 @@ class Augment(keras.layers.Layer):
             x, ops.stack(rows, axis=1), interpolation="bilinear", fill_mode="nearest"
         )
 
-    def _light(self, x):
+    def _light(self, x: Any) -> Any:
         """Contrast about each picture's mean, and brightness."""
         n = ops.shape(x)[0]
         gain = ops.reshape(
@@ -88,17 +89,17 @@ class Augment(keras.layers.Layer):
         mean = ops.mean(x, axis=(1, 2, 3), keepdims=True)
         return ops.clip((x - mean) * gain + mean + bias, -1.0, 1.0)
 
-    def _degrade(self, x):
-        """Blur as of a small face, less light, and noise: what cameras add to faces in films."""
+    def _degrade(self, x: Any) -> Any:
+        """Blur as of a small face, less light, and noise: what cameras add to faces in videos."""
         n, side = ops.shape(x)[0], x.shape[1]
 
-        def some(low: float, high: float, otherwise: float):
+        def draw(low: float, high: float, otherwise: float) -> Any:
             chosen = self._uniform(n, 0.0, 1.0) < self.amounts.degrade
             value = ops.where(chosen, self._uniform(n, low, high), otherwise)
             return ops.reshape(value, (-1, 1, 1, 1))
 
-        sigma = some(0.2, MOST_BLUR * side / 48.0, 0.01)
-        reach = math.ceil(2 * MOST_BLUR * side / 48.0)
+        sigma = draw(0.2, MAX_BLUR_PX * side / 48.0, 0.01)
+        reach = math.ceil(2 * MAX_BLUR_PX * side / 48.0)
         weights = [ops.exp(-0.5 * (k / sigma) ** 2) for k in range(reach + 1)]
         total = weights[0] + 2.0 * sum(weights[1:])
         for axis in (1, 2):
@@ -107,11 +108,11 @@ class Augment(keras.layers.Layer):
             wide = ops.pad(x, padding, mode="symmetric")
             shifted = [ops.take(wide, range(k, k + side), axis=axis) for k in range(2 * reach + 1)]
             x = sum(weights[abs(k - reach)] * part for k, part in enumerate(shifted)) / total
-        x = (x + 1.0) * ops.exp(some(math.log(LEAST_LIGHT), 0.0, 0.0)) - 1.0
+        x = (x + 1.0) * ops.exp(draw(math.log(MIN_LIGHT), 0.0, 0.0)) - 1.0
         noise = keras.random.normal(ops.shape(x), seed=self.seed_generator)
-        return ops.clip(x + noise * some(0.0, MOST_NOISE / 127.5, 0.0), -1.0, 1.0)
+        return ops.clip(x + noise * draw(0.0, MAX_NOISE / 127.5, 0.0), -1.0, 1.0)
 
-    def _erase(self, x):
+    def _erase(self, x: Any) -> Any:
         """A rectangle of a fifth to half the side, at random, replaced by noise."""
         n = ops.shape(x)[0]
         at = ops.reshape(ops.arange(self.size, dtype="float32") / self.size, (1, -1))
@@ -125,7 +126,7 @@ class Augment(keras.layers.Layer):
         noise = keras.random.uniform(ops.shape(x), -1.0, 1.0, seed=self.seed_generator)
         return ops.where(ops.logical_and(mask, chosen), noise, x)
 
-    def _mix(self, x, targets):
+    def _mix(self, x: Any, targets: Any) -> Any:
         """Each face with the one before it in the (shuffled) batch."""
         n = ops.shape(x)[0]
         weight = self._uniform(n, 0.0, 0.5)

@@ -8,13 +8,15 @@ plain layer (`plain`), and JAX, whose compiler fuses by itself, never sees this 
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """``keras.layers.BatchNormalization`` over ``float32 [n, h, w, c]``, fused where it trains."""
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """As the parent's."""
         if not training or not self.trainable or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
-
-from mien_train.files import write
+from mien.atomic import TEMP_PREFIX, replacing, write_file
 
 STATE = "state.json"
 WEIGHTS = "state-*.weights.h5"
 FILES = (STATE, "run.json", WEIGHTS)  # all that a run is resumed from
 
 
-def save(run: Path, trainer: keras.Model, state: dict) -> None:
+def save(run: Path, trainer: keras.Model, state: dict[str, Any]) -> None:
     """Keep the trainer's weights, its optimizer's and ``state``.
 
     The weights go into a file of their own name; ``state.json`` names it, and its renaming is the
     moment at which the new state counts. Only then are older weights deleted.
     """
     name = f"state-{state['stage']}-{state['epoch']:04d}.weights.h5"
-    beside = run / f".part-{name}"  # Keras insists on the ending
-    trainer.save_weights(beside, overwrite=True)
-    beside.replace(run / name)
-    write(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode(), "--run")
-    for pattern in (WEIGHTS, ".part-*"):  # a killed process leaves the latter
+    with replacing(run / name, "--run") as part:
+        trainer.save_weights(part, overwrite=True)
+    write_file(run / STATE, json.dumps({**state, "weights": name}, indent=1).encode(), "--run")
+    for pattern in (WEIGHTS, f"{TEMP_PREFIX}*"):  # a killed process leaves the latter
         for old in run.glob(pattern):
             if old.name != name:
                 old.unlink()
 
 
-def read(run: Path) -> dict | None:
+def read(run: Path) -> dict[str, Any] | None:
     """The state of an interrupted or finished run, or None where there is none."""
     file = run / STATE
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None

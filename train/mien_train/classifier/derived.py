@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from mien.atomic import sha256, write_file
+from mien.errors import UserError
 
 from mien_train.classifier import checkpoint
 from mien_train.classifier.from_tflite import metadata, unpack
-from mien_train.classifier.loop import STATISTICS_IMAGES
+from mien_train.classifier.loop import RECALIBRATION_FACES
 from mien_train.classifier.model_soup import average
 from mien_train.classifier.predict import save_model
 from mien_train.classifier.run import RECORD
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
-from mien_train.errors import UserError
-from mien_train.files import sha256, write
 
 
 def unpacked(run: Path, file: Path, dataset: Dataset, command: str) -> None:
@@ -66,7 +67,7 @@ def averaged(
 def _some(dataset: Dataset) -> np.ndarray:
     """Honest training faces, mixed: a batch of one class varies too little."""
     order = np.random.default_rng(0).permutation(subset.full(dataset))
-    return dataset.images[order[:STATISTICS_IMAGES]]
+    return np.asarray(dataset.images[order[:RECALIBRATION_FACES]])
 
 
 def _require_free(run: Path) -> None:
@@ -74,7 +75,7 @@ def _require_free(run: Path) -> None:
         raise UserError(f"{run} holds a training run already: give another --run.")
 
 
-def _read(path: Path) -> dict:
+def _read(path: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
@@ -83,5 +84,5 @@ def _read(path: Path) -> dict:
         ) from error
 
 
-def _record(run: Path, record: dict) -> None:
-    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
+def _record(run: Path, record: dict[str, Any]) -> None:
+    write_file(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")

@@ -1,7 +1,7 @@
-"""Networks that were trained before as teachers of another: distillation.
+"""Distillation: earlier networks as teachers of a new one.
 
 Source: Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network" (2015), with the
-teachers seeing the very same changed faces as the pupil (Beyer et al., "Knowledge distillation: A
+teachers seeing the same augmented faces as the student (Beyer et al., "Knowledge distillation: A
 good teacher is patient and consistent", 2022).
 """
 
@@ -13,16 +13,16 @@ from typing import Any
 
 import keras
 from keras import ops
+from mien.errors import UserError
 
 from mien_train.classifier.predict import load_model
-from mien_train.errors import UserError
 
 # Faces float32 [n, size, size, 1] in [-1, 1] to probabilities float32 [n, classes].
-Teach = Callable[[Any], Any]
+Teacher = Callable[[Any], Any]
 
 
-def load_teachers(paths: Sequence[Path], size: int) -> Teach | None:
-    """Return the mean opinion of the networks in ``paths``, None where there are none.
+def load_teachers(paths: Sequence[Path], size: int) -> Teacher | None:
+    """Return the ensemble of the networks in ``paths`` (mean probabilities), None for no paths.
 
     Raises UserError where one cannot be read or takes faces of another size than ``size``.
     """
@@ -39,8 +39,8 @@ def load_teachers(paths: Sequence[Path], size: int) -> Teach | None:
         network.trainable = False
         networks.append(network)
 
-    def teach(x):
-        opinions = [ops.softmax(network(x, training=False)) for network in networks]
-        return sum(opinions[1:], opinions[0]) / len(opinions)
+    def ensemble(x: Any) -> Any:
+        probabilities = [ops.softmax(network(x, training=False)) for network in networks]
+        return sum(probabilities[1:], probabilities[0]) / len(probabilities)
 
-    return teach
+    return ensemble

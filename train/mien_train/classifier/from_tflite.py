@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from mien.errors import UserError
 
 from mien_train.classifier.batchnorm import plain
 from mien_train.classifier.model import STEM, build
 from mien_train.classifier.predict import inputs
 from mien_train.classifier.recipe import Recipe
-from mien_train.errors import UserError
 
 CONV, DEPTHWISE, DENSE = 3, 4, 9  # tensorflow/compiler/mlir/lite/schema/schema.fbs
 BATCH = 32  # faces; all layers' outputs of one stay in memory at once, 14 MB at 48 px
@@ -111,7 +112,7 @@ def _kind(layer: keras.Layer) -> int | None:
     return DENSE if isinstance(layer, keras.layers.Dense) else None
 
 
-def metadata(path: Path) -> dict:
+def metadata(path: Path) -> dict[str, Any]:
     """What a model file says of itself. Raises UserError where it is none."""
     if not path.is_file():
         raise UserError(f"there is no {path}: give a model file (.tflite) of mien-convert.")
@@ -144,7 +145,7 @@ def _weights(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _values(model, tensor, path: Path) -> np.ndarray:
+def _values(model: Any, tensor: Any, path: Path) -> np.ndarray:
     """A constant's values, float64: its int8 or int32 numbers times their scales."""
     quantized = tensor.quantization
     data = model.buffers[tensor.buffer].data
@@ -155,4 +156,4 @@ def _values(model, tensor, path: Path) -> np.ndarray:
     scale = np.asarray(quantized.scale, "float64")
     along = [1] * values.ndim
     along[quantized.quantizedDimension] = len(scale)
-    return values * scale.reshape(along)
+    return np.asarray(values * scale.reshape(along))

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from mien.atomic import write_file
+from mien.classification.prediction import softmax
+from mien.evaluation.metrics import score
 from tqdm import tqdm
 
 from mien_train.classifier import checkpoint
 from mien_train.classifier.batchnorm import plain
-from mien_train.classifier.distillation import Teach
+from mien_train.classifier.distillation import Teacher
 from mien_train.classifier.model import resized
 from mien_train.classifier.predict import logits, save_model
 from mien_train.classifier.recipe import Recipe
@@ -23,11 +28,11 @@ from mien_train.classifier.trainer import (
     Batches,
     Trainer,
     accuracy,
-    reestimate_statistics,
+    recalibrate_batchnorm,
     soft_cross_entropy,
 )
-from mien_train.evaluation.metrics import score
-from mien_train.files import write
+from mien_train.data.labels import LABELS
+from mien_train.distributed import process_index_and_count
 
 COLUMNS = (
     "epoch",
@@ -41,20 +46,20 @@ COLUMNS = (
     "learning_rate",
     "seconds",
 )
-STATISTICS_IMAGES = 2048  # faces from which BatchNorm's statistics are re-estimated
+RECALIBRATION_FACES = 2048  # faces from which BatchNorm's statistics are re-estimated
 
 
 @dataclass(frozen=True)
-class Faces:
-    """Faces with what they are to be read as."""
+class TrainingSet:
+    """Training or validation faces with labels and soft targets."""
 
     images: np.ndarray  # uint8 [n, 48, 48]
     labels: np.ndarray  # int64 [n]
     targets: np.ndarray  # float32 [n, classes], rows sum to 1
 
-    def where(self, mask: np.ndarray) -> Faces:
-        """Those of a mask bool [n]."""
-        return Faces(self.images[mask], self.labels[mask], self.targets[mask])
+    def where(self, mask: np.ndarray | np.bool_) -> TrainingSet:
+        """Select the faces of a mask bool [n]."""
+        return TrainingSet(self.images[mask], self.labels[mask], self.targets[mask])
 
 
 @dataclass(frozen=True)
@@ -66,48 +71,63 @@ class Stage:
     epochs: int
     rate: float
     warmup: float  # epochs
-    last: float  # what the rate falls to, as a share of the peak
-    average: float  # EMA momentum
+    final_rate: float  # at the end of the decay, as a share of the peak
+    ema: float  # momentum of the weight average; 0: none
 
 
 def fit(
     run: Path,
     network: keras.Model,
-    train: Faces,
-    validation: Faces,
+    train: TrainingSet,
+    validation: TrainingSet,
     recipe: Recipe,
-    teach: Teach | None = None,
-) -> dict:
-    """Train ``network`` and keep what validates best as ``run/model.keras``.
+    teacher: Teacher | None = None,
+) -> dict[str, Any]:
+    """Train ``network`` and keep the weights that validate best as ``run/model.keras``.
 
-    ``teach`` has a say in the last stage's targets: teachers know faces of the full size only.
+    Resumes from ``run/state.json`` where it exists. The criterion is the mean of accuracy and
+    balanced accuracy on ``validation``. Writes ``log.csv`` after each epoch, and a line on stderr.
 
-    Continues where ``run/state.json`` says that an earlier call got to. What is compared is the
-    mean of accuracy and balanced accuracy on ``validation``. Writes ``log.csv`` after each epoch.
-    Returns the state: ``best`` (metrics), ``history`` (rows of the log).
+    Args:
+        run: folder of the run.
+        network: see `mien_train.classifier.model.build`; its weights are changed.
+        train: training faces.
+        validation: faces with labels; targets are not used.
+        recipe: hyperparameters.
+        teacher: soft targets of the last stage. Teachers take faces of the full size only.
+
+    Returns:
+        The state: ``best`` (metrics), ``history`` (rows of the log).
     """
-    state = checkpoint.read(run) or {"stage": "head", "epoch": 0, "best": None, "history": []}
+    state = checkpoint.read(run)
+    stages = _stages(recipe)
+    if state is None:
+        state = {"stage": "head", "epoch": 0, "best": None, "history": []}
+    else:
+        _report(f"resuming {run}: {_progress(state, stages)}")
     batches = Batches(train.images, train.targets, recipe.batch, recipe.seed)
-    stages = [
-        Stage("head", recipe.size, recipe.head_epochs, recipe.head_rate, 0.0, 0.01, 0.0),
-        Stage("small", recipe.small_size, recipe.small_epochs, recipe.rate, recipe.warmup, 0.5, 0),
-        Stage("all", recipe.size, recipe.epochs, recipe.rate, recipe.warmup, 0.01, recipe.ema),
-    ]
     trainer = None
     weights = state.get("weights")
-    remaining = sum(s.epochs for s in stages[_place(state, stages) :]) - state["epoch"]
+    current = [stage.name for stage in stages].index(state["stage"])
+    remaining = sum(s.epochs for s in stages[current:]) - state["epoch"]
     with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
-        for stage in stages[_place(state, stages) :]:
+        for stage in stages[current:]:
             if not stage.epochs:
                 continue
-            trainer = _trainer(trainer, network, recipe, stage, batches, teach)
+            first = state["epoch"] if state["stage"] == stage.name else 0
+            if first < stage.epochs:
+                _report(
+                    f"stage {stage.name}: {stage.epochs} epochs of {len(batches)} batches, "
+                    f"{stage.size} px, learning rate {stage.rate:g}"
+                )
+            trainer = _trainer(trainer, network, recipe, stage, batches, teacher)
             _prepare(trainer, stage, batches, train, recipe)
             if weights is not None and state["stage"] == stage.name:
                 trainer.load_weights(run / weights)
                 weights = None
-            first = state["epoch"] if state["stage"] == stage.name else 0
             for epoch in range(first, stage.epochs):
-                row = _epoch(trainer, stage, epoch, batches, bar)
+                bar.set_description(f"{stage.name} {epoch + 1}/{stage.epochs}")
+                row = _fit_epoch(trainer, stage, epoch, batches, bar)
                 if _validates(epoch, stage, recipe, len(validation.images) / len(train.images)):
                     found = _validate(run, trainer, stage, train, validation, state["best"])
                     row |= {f"val_{key}": found[key] for key in _VALIDATED}
@@ -116,14 +136,11 @@ def fit(
                             "stage": stage.name,
                             "epoch": epoch + 1,
                         }
-                    bar.set_postfix_str(
-                        f"validation {found['accuracy']:.1%}, balanced "
-                        f"{found['balanced_accuracy']:.1%}"
-                    )
+                _report(_epoch_text(row, stage))
                 state["history"].append(row)
                 state |= {"stage": stage.name, "epoch": epoch + 1}
                 checkpoint.save(run, trainer, state)
-                write(run / "log.csv", log_text(state["history"]).encode(), "--run")
+                write_file(run / "log.csv", log_text(state["history"]).encode(), "--run")
             if trainer.network is not network:
                 network.set_weights(trainer.network.get_weights())
     return state
@@ -132,8 +149,42 @@ def fit(
 _VALIDATED = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
 
 
-def _place(state: dict, stages: list[Stage]) -> int:
-    return [stage.name for stage in stages].index(state["stage"])
+def _stages(recipe: Recipe) -> list[Stage]:
+    return [
+        Stage("head", recipe.size, recipe.head_epochs, recipe.head_rate, 0.0, 0.01, 0.0),
+        Stage("small", recipe.small_size, recipe.small_epochs, recipe.rate, recipe.warmup, 0.5, 0),
+        Stage("all", recipe.size, recipe.epochs, recipe.rate, recipe.warmup, 0.01, recipe.ema),
+    ]
+
+
+def _report(sentence: str) -> None:
+    """Print on stderr, above the progress bar; of several hosts only the first one does."""
+    if process_index_and_count()[0] == 0:
+        tqdm.write(sentence, file=sys.stderr)
+
+
+def _progress(state: dict[str, Any], stages: list[Stage]) -> str:
+    """How far a run got, as a clause."""
+    epochs = next(stage.epochs for stage in stages if stage.name == state["stage"])
+    found = f"stage {state['stage']}, epoch {state['epoch']} of {epochs} done"
+    if state["best"] is not None:
+        found += f", best validation accuracy {state['best']['accuracy']:.1%}"
+    finished = state["stage"] == stages[-1].name and state["epoch"] >= epochs
+    return f"{found}; finished, --epochs extends it" if finished else found
+
+
+def _epoch_text(row: dict[str, Any], stage: Stage) -> str:
+    """A line of the log for the terminal."""
+    found = (
+        f"{stage.name} epoch {row['epoch']}/{stage.epochs}: loss {row['loss']:.3f}, "
+        f"accuracy {row['accuracy']:.1%}"
+    )
+    if "val_loss" in row:
+        found += (
+            f"; validation loss {row['val_loss']:.3f}, accuracy {row['val_accuracy']:.1%}, "
+            f"balanced {row['val_balanced_accuracy']:.1%}"
+        )
+    return f"{found}; {row['seconds']:.0f} s"
 
 
 def _trainer(
@@ -142,15 +193,15 @@ def _trainer(
     recipe: Recipe,
     stage: Stage,
     batches: Batches,
-    teach: Teach | None,
+    teacher: Teacher | None,
 ) -> Trainer:
-    """The trainer of the stage ``before``, or a new one where ``stage`` sees something else."""
-    teach = teach if stage.name == "all" else None
-    if before is not None and before.augment.size == stage.size and before.teach is teach:
+    """The trainer of the stage ``before``, or a new one for another face size or teacher."""
+    teacher = teacher if stage.name == "all" else None
+    if before is not None and before.augment.size == stage.size and before.teacher is teacher:
         return before
     if stage.size != recipe.size:
         network = resized(network, stage.size)
-    trainer = Trainer(network, replace(recipe, size=stage.size), teach)
+    trainer = Trainer(network, replace(recipe, size=stage.size), teacher)
     trainer(batches[0][0], training=False)  # builds it
     return trainer
 
@@ -164,7 +215,7 @@ def _validates(epoch: int, stage: Stage, recipe: Recipe, ratio: float) -> bool:
 
 
 def _prepare(
-    trainer: Trainer, stage: Stage, batches: Batches, train: Faces, recipe: Recipe
+    trainer: Trainer, stage: Stage, batches: Batches, train: TrainingSet, recipe: Recipe
 ) -> None:
     """Freeze or free the backbone and compile for ``stage``."""
     for layer in trainer.network.layers:
@@ -181,9 +232,9 @@ def _prepare(
         decay_steps=max(1, steps - warmup),
         warmup_target=stage.rate if warmup else None,
         warmup_steps=warmup,
-        alpha=stage.last,
+        alpha=stage.final_rate,
     )
-    average = {"use_ema": True, "ema_momentum": stage.average} if stage.average else {}
+    average = {"use_ema": True, "ema_momentum": stage.ema} if stage.ema else {}
     optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **average)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     prior = train.targets.mean(axis=0)
@@ -197,8 +248,10 @@ def _prepare(
     optimizer.build(trainer.trainable_variables)
 
 
-def _epoch(trainer: Trainer, stage: Stage, epoch: int, batches: Batches, bar: tqdm) -> dict:
-    """Train for one epoch; a row of the log."""
+def _fit_epoch(
+    trainer: Trainer, stage: Stage, epoch: int, batches: Batches, bar: tqdm
+) -> dict[str, Any]:
+    """Train for one epoch; returns a row of the log."""
     started = time.monotonic()
     batches.start(epoch)
     tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: bar.update(1))
@@ -214,27 +267,30 @@ def _epoch(trainer: Trainer, stage: Stage, epoch: int, batches: Batches, bar: tq
 
 
 def _validate(
-    run: Path, trainer: Trainer, stage: Stage, train: Faces, validation: Faces, best: dict | None
-) -> dict:
+    run: Path,
+    trainer: Trainer,
+    stage: Stage,
+    train: TrainingSet,
+    validation: TrainingSet,
+    best: dict[str, Any] | None,
+) -> dict[str, Any]:
     """Metrics of the (averaged) weights on ``validation``; the best are kept as model.keras."""
     network = trainer.network
-    live = [np.array(value) for value in trainer.get_weights()] if stage.average else None
+    live = [np.array(value) for value in trainer.get_weights()] if stage.ema else None
     if live is not None:
         trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
-        # Mixed, for the images come class by class, and a batch of one class varies too little.
-        some = np.random.default_rng(0).permutation(len(train.images))[:STATISTICS_IMAGES]
+        # Shuffled: the images come class by class, and a batch of one class varies too little.
+        sample = np.random.default_rng(0).permutation(len(train.images))[:RECALIBRATION_FACES]
         if any(
             la.trainable for la in network.layers if isinstance(la, keras.layers.BatchNormalization)
         ):
-            reestimate_statistics(network, train.images[some])
-    z = logits(network, validation.images).astype("float64")
-    z -= z.max(axis=1, keepdims=True)
-    probabilities = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    found = score(validation.labels, probabilities)
-    right = probabilities[np.arange(len(z)), validation.labels]
-    found["loss"] = float(-np.log(np.maximum(right, 1e-12)).mean())
-    worth = found["accuracy"] + found["balanced_accuracy"]
-    found["kept"] = best is None or worth > best["accuracy"] + best["balanced_accuracy"]
+            recalibrate_batchnorm(network, train.images[sample])
+    probabilities = softmax(logits(network, validation.images))
+    found = score(validation.labels, probabilities, LABELS)
+    correct = probabilities[np.arange(len(probabilities)), validation.labels]
+    found["loss"] = float(-np.log(np.maximum(correct, 1e-12)).mean())
+    criterion = found["accuracy"] + found["balanced_accuracy"]
+    found["kept"] = best is None or criterion > best["accuracy"] + best["balanced_accuracy"]
     if found["kept"]:
         save_model(plain(network), run / "model.keras")
     if live is not None:
@@ -242,8 +298,8 @@ def _validate(
     return found
 
 
-def log_text(history: list[dict]) -> str:
-    """``history`` as CSV with the columns of COLUMNS; empty where an epoch was not validated."""
+def log_text(history: list[dict[str, Any]]) -> str:
+    """``history`` as CSV with the columns of COLUMNS; cells without validation are empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()

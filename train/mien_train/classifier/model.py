@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from mien.errors import UserError
 
 from mien_train.classifier.batchnorm import fused
-from mien_train.errors import UserError
 
 STEM = "Conv1"  # the name of the first convolution in keras.applications.MobileNetV2
 
@@ -41,7 +41,7 @@ def build(
     if size < 32 // (3 - stem_stride) or size * (3 - stem_stride) % 2:
         raise UserError(f"input size {size} is too small or odd: take an even size, 32 to 224.")
     rgb_side = size * 2 if stem_stride == 1 else size
-    earlier = Path(weights) if str(weights).endswith(".keras") else None
+    earlier = Path(str(weights)) if str(weights).endswith(".keras") else None
     backbone = _backbone(rgb_side, alpha, None if earlier else weights)
 
     def clone(layer: keras.Layer) -> keras.Layer:

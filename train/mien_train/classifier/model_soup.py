@@ -11,10 +11,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from mien.errors import UserError
 
 from mien_train.classifier.predict import load_model
-from mien_train.classifier.trainer import reestimate_statistics
-from mien_train.errors import UserError
+from mien_train.classifier.trainer import recalibrate_batchnorm
 
 
 def average(paths: Sequence[Path], shares: Sequence[float], faces: np.ndarray) -> keras.Model:
@@ -41,5 +41,5 @@ def average(paths: Sequence[Path], shares: Sequence[float], faces: np.ndarray) -
             for weights in zip(*(network.get_weights() for network in networks), strict=True)
         ]
     )
-    reestimate_statistics(mean, faces)
+    recalibrate_batchnorm(mean, faces)
     return mean

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from mien.atomic import replacing
+from mien.errors import UserError
 
 from mien_train.classifier.model import to_input
-from mien_train.distributed import place
-from mien_train.errors import UserError
+from mien_train.distributed import process_index_and_count
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -34,7 +36,7 @@ def load_model(path: str | Path) -> keras.Model:
     return model
 
 
-def inputs(model: keras.Model, images: np.ndarray):
+def inputs(model: keras.Model, images: np.ndarray) -> Any:
     """What ``model`` takes for gray bytes ``uint8 [n, h, w]``: float32 [n, s, s, 1] in [-1, 1].
 
     Faces of another size than the model's are resized with antialiasing by the backend.
@@ -49,7 +51,7 @@ def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarr
     if keras.backend.backend() == "jax":
         # Its step gives the weights' memory away, which an average of them may be sharing.
         model.set_weights(model.get_weights())
-    if place()[1] > 1:
+    if process_index_and_count()[1] > 1:
         # Keras keeps how the outputs are spread, by which layers were trainable back then.
         model.predict_function = None
     for start in range(0, len(images), batch):
@@ -60,7 +62,6 @@ def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarr
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write ``model`` as .keras beside ``path`` and rename it into place."""
-    beside = path.with_name(f".part-{path.name}")  # Keras insists on the ending
-    model.save(beside)
-    beside.replace(path)
+    """Write ``model`` as .keras to ``path`` atomically."""
+    with replacing(path) as part:
+        model.save(part)

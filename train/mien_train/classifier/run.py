@@ -9,14 +9,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from mien.atomic import sha256, write_file
+from mien.classification.prediction import softmax
+from mien.errors import UserError
 
-from mien_train import distributed as distribution
+from mien_train import distributed
 from mien_train.classifier import checkpoint
 from mien_train.classifier.distillation import load_teachers
-from mien_train.classifier.loop import Faces, fit
+from mien_train.classifier.loop import TrainingSet, fit
 from mien_train.classifier.model import build
 from mien_train.classifier.predict import load_model, logits
 from mien_train.classifier.recipe import Recipe
@@ -24,16 +28,13 @@ from mien_train.data import ferplus as votes
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import softmax
-from mien_train.files import sha256, write
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
-LABELLED = 2  # times that a labelled face is shown in an epoch for each that has no label
+LABELLED_REPEATS = 2  # times that an epoch shows each labelled face; unlabelled ones once
 
 
-def start(
+def run_training(
     run: Path,
     dataset: Dataset,
     chosen: str,
@@ -44,15 +45,24 @@ def start(
     command: str | None = None,
     teachers: Sequence[Path] = (),
     unlabelled: bool = False,
-) -> dict:
-    """Train on ``chosen`` ("balanced", "full" or a manifest's path) of ``dataset`` into ``run``.
+) -> dict[str, Any]:
+    """Train a classifier into the folder ``run``; returns the metrics of the best validation.
 
-    With ``voted``, float32 [n, 10] of train.votes.counts, people's votes are the labels.
-    ``teachers`` are model.keras files, see train.teacher. With ``unlabelled`` the other honest
-    training images are learnt from as well, by the teachers' opinion alone. ``command`` is what a
-    person types to do it again, for the record.
-    Returns the best validation's metrics. Raises UserError where ``run`` holds another run, or
-    one and ``resume`` is not asked for, or where images or weights do not fit.
+    Args:
+        run: folder for model.keras, log, record and checkpoints; locked while this runs.
+        dataset: FER-2013.
+        chosen: "balanced", "full" or the path of a manifest.
+        weights: see `mien_train.classifier.model.build`; "none" for random ones.
+        recipe: hyperparameters.
+        resume: go on with the training in ``run``; a finished one is extended by more epochs.
+        voted: votes float32 [n, 10] of `mien_train.data.ferplus.counts`; they become the labels.
+        command: the shell command of this run, for the record.
+        teachers: model.keras files, see `mien_train.classifier.distillation`.
+        unlabelled: also learn from the other training images, by the teachers' probabilities.
+
+    Raises:
+        UserError: ``run`` holds another training, or one and ``resume`` is False, or another
+            process trains there; or images or weights do not fit.
     """
     state = checkpoint.read(run)
     if state is not None and not resume:
@@ -69,17 +79,17 @@ def start(
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
-    teach = load_teachers(teachers, recipe.size)
+    teacher = load_teachers(teachers, recipe.size)
     record["teachers"] = [{"file": file.name, "sha256": sha256(file)} for file in teachers]
     record["unlabelled"] = unlabelled
-    record["hosts"] = distribution.place()[1]
-    distribution.require_same(
+    record["hosts"] = distributed.process_index_and_count()[1]
+    distributed.require_identical(
         {key: record[key] for key in ("manifest_sha256", "weights_sha256", "recipe", "labels")}
     )
     if state is not None:
-        _require_same(run, record)
-    keras.utils.set_random_seed(recipe.seed)  # the new head is drawn with it
-    # The run's weights replace these; so a resumed run needs none, and no network.
+        record["extended_from"] = _require_resumable(run, record)
+    keras.utils.set_random_seed(recipe.seed)  # draws the new head
+    # A resumed run loads its own weights, so it needs neither these nor a network connection.
     source = None if state is not None or weights == "none" else weights
     network = build(
         recipe.size,
@@ -90,16 +100,16 @@ def start(
         recipe.dropout,
         recipe.momentum,
     )
-    write(run / MANIFEST, manifest.encode(), "--run")
-    write(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
+    write_file(run / MANIFEST, manifest.encode(), "--run")
+    write_file(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")
     keras.utils.set_random_seed(recipe.seed)
-    train, validation = (faces(dataset, part, voted) for part in (indices, validating))
+    train, validation = (training_set(dataset, part, voted) for part in (indices, validating))
     train = train.where(train.targets.any(axis=1))
     if unlabelled:
         others = np.setdiff1d(subset.full(dataset), indices)
-        train, teach = with_unlabelled(train, dataset.images[others], teachers), None
+        train, teacher = with_unlabelled(train, dataset.images[others], teachers), None
     decided = validation.labels >= 0
-    state = fit(run, network, train, validation.where(decided), recipe, teach)
+    state = fit(run, network, train, validation.where(decided), recipe, teacher)
     return dict(state["best"])
 
 
@@ -115,29 +125,35 @@ def _kind(chosen: str) -> str:
     return chosen if chosen in ("full", "balanced") else Path(chosen).name
 
 
-def faces(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> Faces:
-    """Faces whose target is their label, or the distribution of the votes for them.
+def training_set(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> TrainingSet:
+    """Faces with one-hot targets, or with the distribution of their votes as targets.
 
-    By votes the label is the majority, -1 where that is a tie or none of the seven classes.
+    With votes the label is the majority, -1 for a tie or for none of the seven classes.
     """
     images, labels = dataset.images[indices], dataset.labels[indices]
     if voted is None:
-        return Faces(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
+        return TrainingSet(images, labels, np.eye(len(LABELS), dtype="float32")[labels])
     chosen = voted[indices]
-    return Faces(images, votes.majority(chosen), votes.distribution(chosen))
+    return TrainingSet(images, votes.majority(chosen), votes.distribution(chosen))
 
 
-def with_unlabelled(train: Faces, images: np.ndarray, teachers: Sequence[Path]) -> Faces:
-    """``train``, LABELLED times over, and images (uint8 [n, 48, 48]) by what teachers say of them.
+def with_unlabelled(
+    train: TrainingSet, images: np.ndarray, teachers: Sequence[Path]
+) -> TrainingSet:
+    """``train``, LABELLED_REPEATS times, and images uint8 [n, 48, 48] with the teachers' targets.
 
     Self-training (Xie et al., "Self-training with Noisy Student improves ImageNet classification",
-    2020): the teachers see the faces as they are, the pupil sees them changed.
+    2020): the teachers see the original faces, the student augmented ones.
     """
-    opinions = [softmax(logits(load_model(path), images)) for path in teachers]
-    taught = Faces(images, np.full(len(images), -1), np.mean(opinions, axis=0, dtype="float32"))
-    return Faces(
+    predictions = [softmax(logits(load_model(path), images)) for path in teachers]
+    pseudo_labelled = TrainingSet(
+        images, np.full(len(images), -1), np.mean(predictions, axis=0, dtype="float32")
+    )
+    return TrainingSet(
         *(
-            np.concatenate([getattr(part, name) for part in [train] * LABELLED + [taught]])
+            np.concatenate(
+                [getattr(part, name) for part in [train] * LABELLED_REPEATS + [pseudo_labelled]]
+            )
             for name in ("images", "labels", "targets")
         )
     )
@@ -150,7 +166,7 @@ def _record(
     manifest: str,
     weights: str,
     recipe: Recipe,
-) -> dict:
+) -> dict[str, Any]:
     """What run.json holds: all that it takes to do the run again."""
     file = Path(weights)
     return {
@@ -179,21 +195,51 @@ def _record(
     }
 
 
-def _require_same(run: Path, record: dict) -> None:
-    """Refuse to resume a run with other images or another recipe than it was begun with."""
+def _require_resumable(run: Path, record: dict[str, Any]) -> list[int]:
+    """Raise UserError where a run was begun with other options; more epochs are allowed.
+
+    Returns the numbers of epochs of the last stage from which the run was extended.
+    """
     try:
         old = json.loads((run / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{run / RECORD} is missing or damaged: delete {run} and begin again."
         ) from error
-    # A recipe written before one of its figures had a name was trained with that one's default.
-    old["recipe"] = asdict(Recipe()) | dict(old.get("recipe") or {})
-    old = {"teachers": [], "unlabelled": False} | old
-    for key in ("manifest_sha256", "recipe", "labels", "teachers", "unlabelled"):
-        if old.get(key) != record[key]:
-            name = key.removesuffix("_sha256").removesuffix("s")
-            raise UserError(
-                f"{run} was begun with another {name}: "
-                "resume it with the same options, or give another --run."
-            )
+    # A recipe from before a field existed was trained with the field's default.
+    before = _flat({**asdict(Recipe()), **(old.get("recipe") or {})})
+    now = _flat(record["recipe"])
+    before |= {key: old.get(key, default) for key, default in _IDENTITY.items()}
+    now |= {key: record[key] for key in _IDENTITY}
+    extended: list[int] = list(old.get("extended_from", []))
+    if now["epochs"] > before["epochs"]:
+        extended.append(before["epochs"])
+        before["epochs"] = now["epochs"]
+    differing = [
+        f"{key.removesuffix('_sha256')} {before.get(key)}, now {value}"
+        if isinstance(value, (int, float, str)) and not key.endswith("sha256")
+        else f"another {key.removesuffix('_sha256').removesuffix('s')}"
+        for key, value in now.items()
+        if value != before.get(key)
+    ]
+    if differing:
+        raise UserError(
+            f"{run} was begun with other options ({'; '.join(differing)}): "
+            "resume it with the same ones, or give another --run."
+        )
+    return extended
+
+
+# Fields of run.json beside the recipe that identify a run, and what older records mean without.
+_IDENTITY: dict[str, Any] = {
+    "manifest_sha256": None,
+    "labels": None,
+    "teachers": [],
+    "unlabelled": False,
+}
+
+
+def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe without nesting; augmentation's fields get their group's name in front."""
+    nested = {f"augmentation {k}": v for k, v in dict(recipe["augmentation"]).items()}
+    return {key: value for key, value in recipe.items() if key != "augmentation"} | nested

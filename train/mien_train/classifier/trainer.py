@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from mien_train.classifier.augment import Augment
-from mien_train.classifier.distillation import Teach
+from mien_train.classifier.distillation import Teacher
 from mien_train.classifier.predict import inputs
 from mien_train.classifier.recipe import Recipe
-from mien_train.distributed import share
+from mien_train.distributed import local_shard
 
 
 class Trainer(keras.Model):
@@ -21,24 +24,26 @@ class Trainer(keras.Model):
     whatever the backend.
     """
 
-    def __init__(self, network: keras.Model, recipe: Recipe, teach: Teach | None = None) -> None:
+    def __init__(
+        self, network: keras.Model, recipe: Recipe, teacher: Teacher | None = None
+    ) -> None:
         super().__init__(name="trainer")
         self.network = network
         # A function, so that Keras does not take the teachers' weights for the trainer's own.
-        self.teach = teach
+        self.teacher = teacher
         self.teacher_share = recipe.teacher_share
         self.augment = Augment(recipe.size, recipe.augmentation, recipe.seed, name="augment")
 
-    def call(self, inputs: dict, training: bool = False):
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         """See the class; shapes there."""
         x, targets = self.augment(inputs["image"], inputs["target"], training=training)
-        if training and self.teach is not None:
-            taught = ops.stop_gradient(self.teach(x))
-            targets = (1.0 - self.teacher_share) * targets + self.teacher_share * taught
+        if training and self.teacher is not None:
+            soft = ops.stop_gradient(self.teacher(x))
+            targets = (1.0 - self.teacher_share) * targets + self.teacher_share * soft
         return ops.concatenate([self.network(x, training=training), targets], axis=-1)
 
 
-def soft_cross_entropy(smoothing: float, offset: np.ndarray):
+def soft_cross_entropy(smoothing: float, offset: np.ndarray) -> Callable[[Any, Any], Any]:
     """Cross-entropy of a Trainer's output; its first argument is not used.
 
     ``offset`` float32 [k] is added to the logits: with ``tau * log(prior)`` the network learns
@@ -47,7 +52,7 @@ def soft_cross_entropy(smoothing: float, offset: np.ndarray):
     """
     classes = len(offset)
 
-    def loss(_, output):
+    def loss(_: Any, output: Any) -> Any:
         logits, targets = output[:, :classes] + offset, output[:, classes:]
         targets = targets * (1.0 - smoothing) + smoothing / classes
         return -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)
@@ -55,7 +60,7 @@ def soft_cross_entropy(smoothing: float, offset: np.ndarray):
     return loss
 
 
-def accuracy(_, output):
+def accuracy(_: Any, output: Any) -> Any:
     """Share of a Trainer's outputs whose highest logit is at the highest target."""
     classes = output.shape[-1] // 2
     return ops.cast(
@@ -80,14 +85,14 @@ class Batches(keras.utils.PyDataset):
         # The last, smaller batch is left out: BatchNorm, and one compiled shape.
         return max(1, len(self.images) // self.batch)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Inputs of a Trainer, and the zeros that Keras wants as a target."""
-        chosen = share(self.order[index * self.batch : (index + 1) * self.batch])
+        chosen = local_shard(self.order[index * self.batch : (index + 1) * self.batch])
         inputs = {"image": self.images[chosen], "target": self.targets[chosen]}
         return inputs, np.zeros((len(chosen), 1), "float32")
 
 
-def reestimate_statistics(network: keras.Model, images: np.ndarray, batch: int = 64) -> None:
+def recalibrate_batchnorm(network: keras.Model, images: np.ndarray, batch: int = 64) -> None:
     """Set every BatchNorm's moving mean and variance to their plain average over ``images``.
 
     ``images`` are gray bytes, uint8 [n, h, w]. An average of weights (Izmailov et al., "Averaging

@@ -23,13 +23,13 @@ def average(
     ] = None,
 ) -> None:
     """Average the weights; BatchNorm's statistics are taken anew from training faces."""
-    from mien_train.backend import start_quietly
-    from mien_train.commands.command_line import typed
+    from mien_train.backend import start_backend
+    from mien_train.commands.command_line import command_line
     from mien_train.data.fer2013 import load
 
     dataset = load(data)  # before Keras, so that a wrong path is told at once
-    start_quietly()
+    start_backend()
     from mien_train.classifier.derived import averaged
 
-    averaged(run, models, share or [1.0] * len(models), dataset, typed())
+    averaged(run, models, share or [1.0] * len(models), dataset, command_line())
     typer.echo(f"wrote {run / 'model.keras'} and {run / 'run.json'}")

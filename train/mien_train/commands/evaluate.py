@@ -39,7 +39,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw what it confuses."""
-    from mien_train.backend import start_quietly
+    from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
     from mien_train.evaluation import evaluate as evaluation
@@ -48,7 +48,7 @@ def evaluate(
     file = model / "model.keras" if model.is_dir() else model
     dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
-    start_quietly()
+    start_backend()
     from mien_train.classifier import predict
 
     network = predict.load_model(file)

@@ -5,15 +5,17 @@ mien-train fit fer2013.zip --subset balanced --run runs/balanced
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from mien.errors import UserError
 
 from mien_train.classifier.recipe import BALANCED, FULL
-from mien_train.commands.command_line import typed
-from mien_train.errors import UserError
+from mien_train.commands.command_line import command_line
 
 
 def fit(
@@ -102,8 +104,8 @@ def fit(
     KERAS_BACKEND=jax trains on a GPU, or wherever JAX does. With --hosts the same command is
     started on each machine, and the first one writes RUN.
     """
-    from mien_train import distributed as distribution
-    from mien_train.backend import start_quietly
+    from mien_train import distributed
+    from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
 
@@ -113,13 +115,19 @@ def fit(
             "give both or neither."
         )
     if unlabelled and not teacher:
-        raise UserError("--unlabelled needs a --teacher, who says what those images show.")
-    together = distribution.parse(hosts, host_index)
+        raise UserError("--unlabelled needs a --teacher, which labels those images.")
+    machines = distributed.parse_hosts(hosts, host_index)
     dataset = load(data)  # before Keras, so that a wrong path is told at once
     voted = None if votes is None else joined.counts(votes, dataset)
-    given = {"epochs": epochs, "head_epochs": head_epochs, "small_epochs": small_epochs}
-    given |= {"batch": batch, "rate": rate, "logit_adjust": logit_adjust}
-    given |= {"teacher_share": teacher_share}
+    given: dict[str, Any] = {
+        "epochs": epochs,
+        "head_epochs": head_epochs,
+        "small_epochs": small_epochs,
+        "batch": batch,
+        "rate": rate,
+        "logit_adjust": logit_adjust,
+        "teacher_share": teacher_share,
+    }
     recipe = replace(
         FULL if subset == "full" else BALANCED,
         **{key: value for key, value in given.items() if value is not None},
@@ -137,26 +145,37 @@ def fit(
     recipe = replace(recipe, augmentation=changes)
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
-    if together is not None:
-        together.require_divisible(recipe.batch)
-    start_quietly(lambda: together and distribution.join(together, recipe.seed))
+    if machines is not None:
+        machines.require_divisible(recipe.batch)
+        start_backend(partial(distributed.initialize, machines, recipe.seed))
+    else:
+        start_backend()
     from mien_train.classifier import checkpoint
-    from mien_train.classifier.run import start
+    from mien_train.classifier.run import run_training
 
-    with distribution.run_folder(run, checkpoint.FILES) as folder:
-        best = start(
-            folder,
-            dataset,
-            subset,
-            weights,
-            recipe,
-            resume,
-            voted,
-            typed(),
-            teacher or (),
-            unlabelled,
+    command = command_line()
+    try:
+        with distributed.run_folder(run, checkpoint.FILES) as folder:
+            best = run_training(
+                folder,
+                dataset,
+                subset,
+                weights,
+                recipe,
+                resume,
+                voted,
+                command,
+                teacher or (),
+                unlabelled,
+            )
+    except KeyboardInterrupt:
+        print(
+            f"mien-train: interrupted; resume after the last complete epoch with: {command} "
+            "--resume",
+            file=sys.stderr,
         )
-    if together and together.index:  # the first one tells
+        raise typer.Exit(130) from None
+    if machines and machines.index:  # the first host prints the result
         return
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "

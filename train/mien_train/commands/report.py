@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mien_train.errors import UserError
+from mien.errors import UserError
 
 
 def report(
@@ -31,9 +30,10 @@ def report(
     robustness.json and scenes.json of mien-convert are shown where they stand in RUN, and so are
     the figures of model files (.tflite) there.
     """
+    from mien.atomic import write_file
+
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
-    from mien_train.files import write
 
     if votes is not None and data is None:
         raise UserError("--votes needs --data: the votes are of its pictures.")
@@ -41,9 +41,9 @@ def report(
     voted = None if dataset is None or votes is None else joined.counts(votes, dataset)
     logits = None
     if dataset is not None:
-        from mien_train.backend import start_quietly
+        from mien_train.backend import start_backend
 
-        start_quietly()
+        start_backend()
         from mien_train.classifier import predict
 
         network = predict.load_model(run / "model.keras")
@@ -52,5 +52,5 @@ def report(
     from mien_train.evaluation.report import gather
 
     place = out or run / "report.html"
-    write(place, page(gather(run, dataset, voted, logits, audit)).encode())
+    write_file(place, page(gather(run, dataset, voted, logits, audit)).encode())
     typer.echo(f"wrote {place}")

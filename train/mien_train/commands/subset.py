@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from mien_train.errors import UserError
+from mien.errors import UserError
 
 
 def subset(

@@ -22,13 +22,13 @@ def unpack(
 
     It reads as the file does; BatchNorm's statistics are taken from training faces.
     """
-    from mien_train.backend import start_quietly
-    from mien_train.commands.command_line import typed
+    from mien_train.backend import start_backend
+    from mien_train.commands.command_line import command_line
     from mien_train.data.fer2013 import load
 
     dataset = load(data)  # before Keras, so that a wrong path is told at once
-    start_quietly()
+    start_backend()
     from mien_train.classifier.derived import unpacked
 
-    unpacked(run, model, dataset, typed())
+    unpacked(run, model, dataset, command_line())
     typer.echo(f"wrote {run / 'model.keras'} and {run / 'run.json'}")

@@ -24,12 +24,13 @@ def votes(
     out: Annotated[Path, typer.Option(help="The votes by file name.")],
 ) -> None:
     """Write how ten people voted on each image, and say how far FER-2013's labels agree."""
+    from mien.atomic import write_file
+
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
-    from mien_train.files import write
 
     dataset = load(data)
     found = joined.counts(ferplus, dataset)
-    write(out, joined.to_csv(dataset, found).encode())
+    write_file(out, joined.to_csv(dataset, found).encode())
     typer.echo(joined.agreement_text(dataset.labels, found))
     typer.echo(f"{out}  votes for {int(found.any(axis=1).sum()):,} of {len(dataset):,} images")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien_train.data.duplicates import BLANK, identical_groups, near_groups
+from mien_train.data.duplicates import BLANK, identical_groups, near_duplicate_groups
 from mien_train.data.fer2013 import SPLITS, Dataset
-from mien_train.data.integrity import Verdict, fingerprint
+from mien_train.data.integrity import IntegrityResult, fingerprint
 from mien_train.data.labels import LABELS
 
 # How many skipped files the table names; the JSON names them all.
@@ -18,7 +18,7 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Groups:
+class DuplicateGroups:
     """Images that are copies of each other."""
 
     members: list[NDArray[np.int64]]  # indices into the data set, one array per group
@@ -37,9 +37,9 @@ class Audit:
     """The findings."""
 
     dataset: Dataset
-    identical: Groups  # byte for byte
-    near: Groups  # identical or nearly: one photograph, see train.copies
-    pixels: dict[str, Verdict]  # per split
+    identical: DuplicateGroups  # byte for byte
+    near: DuplicateGroups  # identical or nearly: one photograph, see mien_train.data.duplicates
+    pixels: dict[str, IntegrityResult]  # per split
     blank: list[int]  # indices of images that show nothing
 
 
@@ -51,13 +51,13 @@ def audit(dataset: Dataset) -> Audit:
     return Audit(
         dataset=dataset,
         identical=_groups(dataset, identical_groups(dataset)),
-        near=_groups(dataset, near_groups(dataset)),
+        near=_groups(dataset, near_duplicate_groups(dataset)),
         pixels=fingerprint(dataset),
         blank=[int(i) for i in np.flatnonzero(spread < BLANK)],
     )
 
 
-def _groups(dataset: Dataset, members: list[NDArray[np.int64]]) -> Groups:
+def _groups(dataset: Dataset, members: list[NDArray[np.int64]]) -> DuplicateGroups:
     across, conflicts = [], []
     twins = {split: 0 for split in SPLITS[1:] if np.any(dataset.splits == split)}
     for number, group in enumerate(members):
@@ -69,7 +69,7 @@ def _groups(dataset: Dataset, members: list[NDArray[np.int64]]) -> Groups:
         if "train" in splits:
             for split in twins:
                 twins[split] += int(np.sum(splits == split))
-    return Groups(members, across, conflicts, twins)
+    return DuplicateGroups(members, across, conflicts, twins)
 
 
 def counts(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -119,7 +119,7 @@ def to_json(found: Audit) -> dict[str, object]:
     }
 
 
-def _groups_json(data: Dataset, groups: Groups) -> dict[str, object]:
+def _groups_json(data: Dataset, groups: DuplicateGroups) -> dict[str, object]:
     return {
         "files": groups.files,
         "groups": len(groups.members),
@@ -166,7 +166,9 @@ def _problems_text(data: Dataset) -> str:
     return "\n".join([head, *shown])
 
 
-def _groups_text(kind: str, groups: Groups, table: dict[str, dict[str, int]]) -> Sequence[str]:
+def _groups_text(
+    kind: str, groups: DuplicateGroups, table: dict[str, dict[str, int]]
+) -> Sequence[str]:
     lines = [
         f"{kind}: {groups.files:,} files in {len(groups.members):,} groups",
         f"  {len(groups.across):,} groups across splits, {len(groups.conflicts):,} with two labels",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mien.atomic import write_file
 from numpy.typing import NDArray
 
 from mien_train.data.audit import Audit
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import majority
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
-from mien_train.files import write
 
 _FACE = 96  # pixels; twice what a face of FER-2013 has
 _GAP = 8  # pixels
@@ -67,7 +67,7 @@ def disagreements(
     """A row per class of the images whose label the fewest people share, and what they say.
 
     Args:
-        votes: float32 [n, 10], see train.votes.counts.
+        votes: float32 [n, 10], see mien_train.data.ferplus.counts.
 
     Returns:
         uint8 [H, W]. Of equally bad ones those come first whose voters are most of one mind.
@@ -95,7 +95,7 @@ def disagreements(
 
 def save(path: Path, sheet: NDArray[np.uint8]) -> None:
     """Write a sheet as PNG. Raises UserError where the place cannot be written."""
-    write(path, cv2.imencode(".png", sheet)[1].tobytes())
+    write_file(path, cv2.imencode(".png", sheet)[1].tobytes())
 
 
 def _tiles(

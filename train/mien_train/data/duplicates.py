@@ -34,7 +34,7 @@ def identical_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
     return [np.array(group, np.int64) for group in members.values() if len(group) > 1]
 
 
-def near_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
+def near_duplicate_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
     """Groups of at least two images of one photograph, identical or nearly, as `identical_groups`.
 
     Likeness is passed on: a and c are in one group where both are like b.
@@ -153,7 +153,7 @@ def _describe(band: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float32
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     # A blank image has no norm; it stays zero and is like nothing.
-    return (rows / np.maximum(norm, 1e-6)).astype(np.float32)
+    return np.asarray(rows / np.maximum(norm, 1e-6), np.float32)
 
 
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 import numpy as np
+from mien.errors import UserError
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -30,7 +31,6 @@ from mien_train.data.fer2013_files import (
     zip_files,
 )
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 

@@ -15,11 +15,11 @@ from typing import TextIO
 
 import cv2
 import numpy as np
+from mien.errors import UserError
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mien_train.data.labels import CSV_LABELS, LABELS
-from mien_train.errors import UserError
 
 SIDE = 48  # pixels
 

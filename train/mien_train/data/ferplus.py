@@ -24,11 +24,11 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from mien.errors import UserError
 from numpy.typing import NDArray
 
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
-from mien_train.errors import UserError
 
 INDEX = Path(__file__).parents[1] / "ferplus_index.csv.gz"
 _PLACES = [VOTE_COLUMNS.index(name) for name in VOTE_OF_LABEL]
@@ -89,7 +89,8 @@ def distribution(votes: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     kept = np.where(votes > 1, votes, 0)[:, _PLACES]
     total = kept.sum(axis=1, keepdims=True)
-    return np.divide(kept, total, out=np.zeros_like(kept), where=total > 0).astype(np.float32)
+    shares = np.divide(kept, total, out=np.zeros_like(kept), where=total > 0)
+    return np.asarray(shares, np.float32)
 
 
 def majority(votes: NDArray[np.float32], ties_to_first: bool = False) -> NDArray[np.int64]:

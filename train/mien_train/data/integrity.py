@@ -44,7 +44,7 @@ _TOLERANCE = (2.0, 1.0, 1.5)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class IntegrityResult:
     """What the pixels of one split are."""
 
     form: str  # "exact": the Kaggle archive's; "alike": statistically the published; "altered"
@@ -59,7 +59,7 @@ class Verdict:
         return asdict(self)
 
 
-def fingerprint(dataset: Dataset) -> dict[str, Verdict]:
+def fingerprint(dataset: Dataset) -> dict[str, IntegrityResult]:
     """A verdict per split that is present."""
     verdicts = {}
     for split, published in PUBLISHED_COUNTS.items():
@@ -86,7 +86,7 @@ def statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     return out
 
 
-def _judge(part: Dataset, split: str, published: int) -> Verdict:
+def _judge(part: Dataset, split: str, published: int) -> IntegrityResult:
     share = np.bincount(part.labels, minlength=len(LABELS)) / len(part)
     known = np.array([_KNOWN[name] for name in LABELS])  # [class, statistic, (mean, deviation)]
     expected = share @ known[:, :, 0]
@@ -96,7 +96,7 @@ def _judge(part: Dataset, split: str, published: int) -> Verdict:
     off = np.abs(measured - expected) > np.array(_TOLERANCE) + slack
     deviates = [name for name, bad in zip(_STATISTICS, off, strict=True) if bad]
     exact = split_digest(part) == _DIGESTS.get(split)
-    return Verdict(
+    return IntegrityResult(
         form="exact" if exact else "altered" if deviates else "alike",
         images=len(part),
         published=published,

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from mien.atomic import temp_path, write_file
+from mien.errors import UserError
 from numpy.typing import NDArray
 
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import majority
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.files import write
 
 # The size of the smallest class, disgust, copies and all.
 PUBLISHED_PER_CLASS = 436
@@ -62,7 +62,7 @@ def by_votes(dataset: Dataset, votes: NDArray[np.float32]) -> Dataset:
     """The data set with what most people saw as labels, -1 where that is none of the seven.
 
     For the functions that choose; a manifest is of the data set as it was. `votes` is float32
-    [n, 10], see train.votes.counts.
+    [n, 10], see mien_train.data.ferplus.counts.
     """
     return replace(dataset, labels=majority(votes))
 
@@ -129,7 +129,7 @@ def manifest_text(dataset: Dataset, indices: NDArray[np.int64], note: str) -> st
 def write_manifest(path: Path, dataset: Dataset, indices: NDArray[np.int64], note: str) -> str:
     """Write the manifest beside `path` and rename it; returns its SHA-256 (hex)."""
     data = manifest_text(dataset, indices, note).encode()
-    write(path, data)
+    write_file(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -192,7 +192,7 @@ def export(folder: Path, dataset: Dataset, indices: NDArray[np.int64]) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty; choose another folder with --export.")
-    beside = folder.with_name(folder.name + ".part")
+    beside = temp_path(folder)
     try:
         shutil.rmtree(beside, ignore_errors=True)
         for i in indices:

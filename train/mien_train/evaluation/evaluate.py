@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from mien.atomic import write_file
+from mien.classification.prediction import softmax
+from mien.errors import UserError
+from mien.evaluation.metrics import Reliability, reliability, score
 from numpy.typing import NDArray
 
 from mien_train.data.duplicates import has_near_twin, has_twin
 from mien_train.data.fer2013 import SPLITS, Dataset
 from mien_train.data.ferplus import majority
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import Reliability, reliability, score, softmax
 
 # uint8 [n, 48, 48] to logits float32 [n, 7].
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -23,7 +25,7 @@ Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics (see train.metrics.score) of one split; None where there is nothing to compare.
+    """Metrics of one split, see `mien.evaluation.metrics.score`; None without faces to compare.
 
     The truth is that of `labels`; benchmark and people are there by the side.
     """
@@ -52,7 +54,7 @@ def evaluate(
         logits: the model.
         dataset: the split and, to find copies, the training split.
         split: "train", "validation" or "test".
-        votes: float32 [n, 10] of the whole data set, see train.votes.counts.
+        votes: float32 [n, 10] of the whole data set, see mien_train.data.ferplus.counts.
         labels: "fer2013" or "votes", the truth that is measured by where there is but one.
 
     Raises:
@@ -90,10 +92,10 @@ def evaluate(
     return Evaluation(
         split=split,
         labels=labels,
-        all=score(truth[known], probabilities[known]),
+        all=score(truth[known], probabilities[known], LABELS),
         without_duplicates=without,
         without_near_duplicates=near,
-        benchmark=score(part.labels, probabilities),
+        benchmark=score(part.labels, probabilities, LABELS),
         people=people[0],
         people_ties_to_first=people[1],
         reliability=reliability(truth[known], probabilities[known]),
@@ -103,7 +105,7 @@ def evaluate(
 def _score_where(
     kept: NDArray[np.bool_], labels: NDArray[np.int64], probabilities: NDArray[np.float32]
 ) -> dict[str, object] | None:
-    return score(labels[kept], probabilities[kept]) if kept.any() else None
+    return score(labels[kept], probabilities[kept], LABELS) if kept.any() else None
 
 
 def to_json(found: Evaluation) -> dict[str, object]:
@@ -171,9 +173,7 @@ def write(folder: Path, document: dict[str, object], found: Evaluation, log: Pat
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / "metrics.json", folder / "confusion.png", folder / "reliability.png"]
-        beside = folder / "metrics.json.part"
-        beside.write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-        beside.replace(files[0])
+        write_file(files[0], (json.dumps(document, indent=1) + "\n").encode())
         plots.confusion(files[1], values["confusion"], title)  # type: ignore[arg-type]
         title = f"{found.split} by {by}: expected calibration error {values['ece']:.3f}"
         plots.reliability(files[2], found.reliability, title)

@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from mien.atomic import replacing
+from mien.errors import UserError
+from mien.evaluation.metrics import Reliability
 from numpy.typing import NDArray
 
 from mien_train.data.labels import LABELS
-from mien_train.errors import UserError
-from mien_train.evaluation.metrics import Reliability
 
 # Okabe and Ito's colours, told apart with any colour vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#777777"
@@ -141,8 +142,7 @@ def _line(
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Write beside and rename. Agg needs no display, and pyplot would keep every figure."""
+    """Write the figure atomically. Agg needs no display; pyplot would keep every figure."""
     FigureCanvasAgg(figure)
-    beside = path.with_name(path.name + ".part")
-    figure.savefig(beside, dpi=_DPI, format="png")
-    beside.replace(path)
+    with replacing(path, "--out") as part:
+        figure.savefig(part, dpi=_DPI, format="png")

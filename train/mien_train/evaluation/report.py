@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mien.classification.prediction import softmax
+from mien.errors import UserError
+from mien.evaluation.metrics import Reliability, reliability, score
 from numpy.typing import NDArray
 
 from mien_train.data import audit as audits
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import agreement, majority
-from mien_train.errors import UserError
+from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import fit_temperature, risk_coverage, threshold_at
-from mien_train.evaluation.metrics import Reliability, reliability, score, softmax
 
 COVERAGE = 0.9  # share of the faces that are not called "uncertain"
 CURVE = tuple(round(1 - 0.025 * k, 3) for k in range(37))  # coverages from 1 to a tenth
@@ -45,12 +47,14 @@ class Measured:
     """What the network reads in the validation faces."""
 
     truth: str  # "people" or "benchmark": what the confidence is fitted to
-    scores: dict[str, dict[str, Any]]  # of "benchmark" and "people", see train.metrics.score
+    scores: dict[
+        str, dict[str, Any]
+    ]  # of "benchmark" and "people", see mien.evaluation.metrics.score
     temperature: float
     threshold: float  # confidence under which it is "uncertain"
     before: Reliability  # at temperature 1
     after: Reliability  # at the fitted one
-    curve: list[dict[str, float]]  # see train.confidence.risk_coverage
+    curve: list[dict[str, float]]  # see mien_train.evaluation.calibration.risk_coverage
     worst: list[Mistake]
 
 
@@ -88,7 +92,7 @@ def gather(
     """Read a run's files and, with the data and the network's `logits`, measure.
 
     Args:
-        votes: float32 [n, 10] of the data set, see train.votes.counts.
+        votes: float32 [n, 10] of the data set, see mien_train.data.ferplus.counts.
         logits: uint8 [n, 48, 48] to float32 [n, 7].
         audited: whether to audit the data; takes most of a minute for the whole of FER-2013.
 
@@ -141,7 +145,7 @@ def measure(
     return Measured(
         truth=truth,
         scores={
-            name: score(by[by >= 0], probabilities[by >= 0])
+            name: score(by[by >= 0], probabilities[by >= 0], LABELS)
             for name, by in truths.items()
             if (by >= 0).any()
         },

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from mien_train.evaluation.metrics import Reliability
+from mien.evaluation.metrics import Reliability
 
 WIDTH, HEIGHT = 460, 260  # units of the view box
 LEFT, RIGHT, TOP, BOTTOM = 46, 20, 12, 40

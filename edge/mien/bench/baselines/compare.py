@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from mien.bench.end_to_end import Found
+from mien.bench.end_to_end import DetectionCounts
 from mien.bench.scenes import Gray, Scene
 from mien.bench.timing import Stopwatch, Times
-from mien.classification.preprocess import Box
+from mien.boxes import Box
+from mien.child import module_command
 from mien.errors import UserError
-from mien.pipeline.video import Engine
+from mien.pipeline.video import VideoPipeline
 
 
 @dataclass(frozen=True)
-class Answer:
+class BaselineResult:
     """What another pipeline made of one frame."""
 
     wall_ms: float
@@ -32,14 +32,14 @@ class Answer:
     boxes: list[Box]
 
 
-class Other:
+class BaselineProcess:
     """A running process of edge/mien/bench/baselines/tutorial.py or fer.py."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes], what: str) -> None:
         self._process, self._log, self._what = process, log, what
         self.classifier: str = self._line()["classifier"]
 
-    def process(self, gray: Gray) -> Answer:
+    def process(self, gray: Gray) -> BaselineResult:
         """Hand it a frame, uint8 [H, W], and wait."""
         assert self._process.stdin
         height, width = gray.shape
@@ -49,7 +49,7 @@ class Other:
             self._process.stdin.flush()
         answer = self._line()
         boxes: list[Box] = [(x, y, w, h) for x, y, w, h in answer["boxes"]]
-        return Answer(answer["wall_ms"], answer["cpu_ms"], boxes)
+        return BaselineResult(answer["wall_ms"], answer["cpu_ms"], boxes)
 
     def _line(self) -> dict[str, Any]:
         assert self._process.stdout
@@ -66,7 +66,7 @@ class Other:
 
 
 @contextmanager
-def tutorial(model: Path, float_model: Path | None) -> Iterator[Other]:
+def tutorial(model: Path, float_model: Path | None) -> Iterator[BaselineProcess]:
     """Start the tutorial's pipeline; without TensorFlow it reads with `model`, an int8 file.
 
     `float_model` is a model.keras in place of the tutorial's own network. Raises UserError where
@@ -81,26 +81,26 @@ def tutorial(model: Path, float_model: Path | None) -> Iterator[Other]:
     arguments = ["keras", *([str(float_model)] if float_model else [])]
     if not keras:
         arguments = ["tflite", str(model)]
-    command = [sys.executable, "-m", "mien.bench.baselines.tutorial", *arguments]
+    command = module_command("mien.bench.baselines.tutorial", *arguments)
     with _running(command, "the tutorial's pipeline") as other:
         yield other
 
 
 @contextmanager
-def fer(python: Path) -> Iterator[Other]:
+def fer(python: Path) -> Iterator[BaselineProcess]:
     """Start the package `fer` by the Python of an environment that has it; raises UserError."""
     if not os.access(python, os.X_OK) or python.is_dir():
         raise UserError(
             f"{python} is no Python that can be started; give --fer the bin/python of an "
             "environment with `pip install fer`."
         )
-    command = [str(python), "-m", "mien.bench.baselines.fer"]
+    command = module_command("mien.bench.baselines.fer", python=str(python))
     with _running(command, "the package fer") as other:
         yield other
 
 
 @contextmanager
-def _running(command: list[str], what: str) -> Iterator[Other]:
+def _running(command: list[str], what: str) -> Iterator[BaselineProcess]:
     paths = (str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH"))
     with (
         tempfile.TemporaryFile() as log,
@@ -113,7 +113,7 @@ def _running(command: list[str], what: str) -> Iterator[Other]:
         ) as process,
     ):
         try:
-            yield Other(process, log, what)
+            yield BaselineProcess(process, log, what)
         finally:
             process.kill()
             with contextlib.suppress(BrokenPipeError):
@@ -122,21 +122,21 @@ def _running(command: list[str], what: str) -> Iterator[Other]:
 
 
 def compare(
-    build: Callable[[], Engine],
-    others: Mapping[str, Other],
+    build: Callable[[], VideoPipeline],
+    others: Mapping[str, BaselineProcess],
     frames: int,
     width: int = 640,
     height: int = 480,
 ) -> dict[str, Any]:
     """Give each frame of the scene with one face to all; all run on the core of the caller."""
-    engine, scene = build(), Scene(1, width, height)
-    watch, found = Stopwatch(), Found()
-    answers: dict[str, list[Answer]] = {name: [] for name in others}
-    theirs = {name: Found() for name in others}
+    pipeline, scene = build(), Scene(1, width, height)
+    watch, found = Stopwatch(), DetectionCounts()
+    answers: dict[str, list[BaselineResult]] = {name: [] for name in others}
+    theirs = {name: DetectionCounts() for name in others}
     for index in range(frames):
         frame, truth = scene.frame(index), scene.boxes(index)
         with watch.running():
-            result = engine.process(frame)
+            result = pipeline.process(frame)
         found.add(truth, [face.box for face in result.faces])
         for name, other in others.items():
             answer = other.process(frame.gray)

@@ -1,6 +1,8 @@
-"""What a viewer of the page costs the pipeline: none, one who reads, one who has stopped reading.
+"""Cost of a viewer of the page: no viewer, a viewer that reads, one that has stopped reading.
 
-Started as `python -m mien.bench.viewer [SECONDS]`. Three processes run the same pipeline with the
+    python scripts/figures/bench_viewers.py [SECONDS]
+
+Three processes run the same pipeline with the
 page on the same frames, one frame each in turns, 25 a second, so that what else the machine does
 falls on all of them alike. Nobody looks at the first page; somebody reads the second all the time;
 the third's viewer reads as well, and then no more for SECONDS (60), in which all is counted. "fps"
@@ -103,7 +105,7 @@ class Part:
 
 @contextlib.contextmanager
 def _started() -> Iterator[Part]:
-    command = [sys.executable, "-m", "mien.bench.viewer", "pipeline"]
+    command = [sys.executable, __file__, "pipeline"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
@@ -157,12 +159,11 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Run the pipeline and its page, a frame for each order, and answer with what it cost."""
     import cv2
     import numpy as np
-
-    from mien.bench.build import build
     from mien.bench.scenes import Scene
+    from mien.pipeline.video import VideoPipeline
     from mien.sources.base import Frame
     from mien.tflite.model_file import load_model
-    from mien.web.binding import Address
+    from mien.web.binding import BindAddress
     from mien.web.server import WebOutput
 
     def answer(**what: object) -> None:
@@ -170,8 +171,8 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
         answers.flush()
 
     cv2.setNumThreads(1)
-    engine, scene = build(load_model("mien")), Scene(1, 640, 480)
-    page = WebOutput(Address("127.0.0.1", 0), None, "scene", engine.metadata.labels)
+    engine, scene = VideoPipeline(load_model("mien")), Scene(1, 640, 480)
+    page = WebOutput(BindAddress("127.0.0.1", 0), None, "scene", engine.metadata.labels)
     # s: of CPU for making frames and for the pipeline's thread; the pipeline's by the clock
     made = loop = wall = 0.0
     frames = index = pictures = 0
@@ -180,7 +181,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
     while (order := orders.read(1)) in (GO, COUNT):
         if order == COUNT:
             made = loop = wall = 0.0
-            frames, pictures, process = 0, page.pictures.encoded, time.process_time()
+            frames, pictures, process = 0, page.broadcaster.encoded, time.process_time()
             answer()
             continue
         start = time.thread_time()
@@ -201,7 +202,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
         loop_cpu_ms=round(1e3 * loop / frames, 4),
         fps=round(frames / whole, 1),
         wall_fps=round(frames / wall, 1),
-        pictures=page.pictures.encoded - pictures,
+        pictures=page.broadcaster.encoded - pictures,
     )
     page.close()
 

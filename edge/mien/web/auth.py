@@ -1,9 +1,22 @@
-"""Lets in only who may look: the Host header, the token, and the headers that browsers obey."""
+"""Authentication middleware: Host header check, access token and security headers.
+
+A token that nobody chose is generated: printed on a terminal, kept in a file elsewhere. A log is
+read by more people than may look into the room, and kept for longer.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,13 +24,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mien.web.binding import host_allowed, pass_of, same
+from mien.errors import UserError
+from mien.web.binding import BindAddress, is_host_allowed
 
-WRONG_S = 0.5  # s that a wrong token costs
-LONGEST = 4096  # bytes of a log-in form
-KEPT_S = 30 * 24 * 3600  # s that a browser remembers
-OPEN = ("/healthz",)  # says "ok" or "no frames" and nothing else
-HEADERS = {
+MIN_TOKEN_LENGTH = 8  # characters of a token that a person chooses
+TOKEN_FILE = "page-token"
+WRONG_TOKEN_DELAY_S = 0.5  # s that a wrong token costs
+MAX_FORM_BYTES = 4096  # bytes of a log-in form
+COOKIE_MAX_AGE_S = 30 * 24 * 3600  # s that a browser remembers
+PUBLIC_PATHS = ("/healthz",)  # says "ok" or "no frames" and nothing else
+SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; "
     "style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
@@ -29,7 +45,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
-LOGIN = """<!doctype html>
+LOGIN_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Mien</title><link rel="stylesheet" href="/page.css">
@@ -41,7 +57,7 @@ LOGIN = """<!doctype html>
 """
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str], token: str | None, port: int) -> None:
@@ -59,7 +75,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
             await send(message)
 
@@ -74,7 +90,7 @@ class Guard:
 
     def _refuse_stranger(self, headers: Headers) -> Response | None:
         """Refuse what another page in the visitor's browser sends."""
-        if not host_allowed(headers.get("host", ""), self._names):
+        if not is_host_allowed(headers.get("host", ""), self._names):
             return PlainTextResponse(
                 "This is Mien, and not the host that was asked for; use the machine's own name "
                 "or its number.\n",
@@ -91,37 +107,43 @@ class Guard:
     async def _ask(self, request: Request, token: str) -> Response | None:
         """Return None for a visitor with the token, else what to answer."""
         path = request.url.path
-        if path in OPEN or path == "/page.css":
+        if path in PUBLIC_PATHS or path == "/page.css":
             return None
         if path == "/login" and request.method == "POST":
             return await self._log_in(request, token)
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and given:
-            return None if same(given.strip(), token) else await self._wrong(request)
+            return None if equal_secrets(given.strip(), token) else await self._wrong(request)
         if "token" in request.query_params:
-            if not same(request.query_params["token"], token):
+            if not equal_secrets(request.query_params["token"], token):
                 return await self._wrong(request)
             rest = [(k, v) for k, v in parse_qsl(request.url.query) if k != "token"]
             return self._welcome(token, _local(path) + (f"?{urlencode(rest)}" if rest else ""))
         cookie = self._given(request.headers.get("cookie", ""))
         if cookie is None:
             return self._unknown(request, "This page needs its token.")
-        return None if same(cookie, pass_of(token)) else await self._wrong(request)
+        return None if equal_secrets(cookie, session_cookie(token)) else await self._wrong(request)
 
     async def _log_in(self, request: Request, token: str) -> Response:
         body = b""
         async for chunk in request.stream():
             body += chunk
-            if len(body) > LONGEST:
+            if len(body) > MAX_FORM_BYTES:
                 return PlainTextResponse("Too long for a token.\n", 413)
         given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
-        return self._welcome(token, "/") if same(given, token) else await self._wrong(request)
+        return (
+            self._welcome(token, "/") if equal_secrets(given, token) else await self._wrong(request)
+        )
 
     def _welcome(self, token: str, path: str) -> Response:
         """Give the browser its cookie, and an address without the token."""
         answer = RedirectResponse(path, 303)
         answer.set_cookie(
-            self._cookie, pass_of(token), max_age=KEPT_S, httponly=True, samesite="lax"
+            self._cookie,
+            session_cookie(token),
+            max_age=COOKIE_MAX_AGE_S,
+            httponly=True,
+            samesite="lax",
         )
         return answer
 
@@ -133,16 +155,96 @@ class Guard:
         return morsel.value if morsel else None
 
     async def _wrong(self, request: Request) -> Response:
-        await asyncio.sleep(WRONG_S)  # guessing takes its time
+        await asyncio.sleep(WRONG_TOKEN_DELAY_S)  # guessing takes its time
         return self._unknown(request, "That token is wrong.")
 
     def _unknown(self, request: Request, words: str) -> Response:
         challenge = {"WWW-Authenticate": 'Bearer realm="mien"'}
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(LOGIN.format(words=words), 401, challenge)
+            return HTMLResponse(LOGIN_PAGE.format(words=words), 401, challenge)
         return PlainTextResponse(f"{words}\n", 401, challenge)
 
 
 def _local(path: str) -> str:
     """Return a path that cannot lead to another host, as "//elsewhere" would."""
     return "/" + path.lstrip("/\\")
+
+
+def choose_token(address: BindAddress, token: str | None) -> tuple[str | None, bool]:
+    """Return the token that visitors need, None for nobody's, and whether it was just made up.
+
+    Raises UserError for a token that is easily guessed or does not fit into a header.
+    """
+    if token is None:
+        return (None, False) if address.loopback else (secrets.token_urlsafe(18), True)
+    if len(token) < MIN_TOKEN_LENGTH:
+        raise UserError(
+            f"--token is shorter than {MIN_TOKEN_LENGTH} characters; take a longer one."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+        raise UserError("--token may hold letters, digits and . _ ~ + / = - only.")
+    return token, False
+
+
+def session_cookie(token: str) -> str:
+    """Return what a browser keeps as a cookie: it proves the token and does not hold it."""
+    return hmac.new(token.encode(), b"mien's page", hashlib.sha256).hexdigest()
+
+
+def equal_secrets(given: str, wanted: str) -> bool:
+    """Compare two secrets in a time that tells nothing of where they differ."""
+    return hmac.compare_digest(given.encode(), wanted.encode())
+
+
+def stored_token(environment: Mapping[str, str] | None = None) -> tuple[str, Path]:
+    """Return the token of this user's file and the file; both are made where they are not there.
+
+    The file is in the service's StateDirectory, else in XDG_STATE_HOME/mien, for its owner alone.
+    Raises UserError where it cannot be written.
+    """
+    file = _state_folder(os.environ if environment is None else environment) / TOKEN_FILE
+    token = _read_token(file)
+    if token is None:
+        token = secrets.token_urlsafe(18)
+        try:
+            _write_token(file, token)
+        except OSError as error:
+            raise UserError(
+                f"The page needs a token, and a made-up one finds no place in {file.parent} "
+                f"({os.strerror(error.errno or 0)}); give one by MIEN_TOKEN."
+            ) from None
+    return token, file
+
+
+def _state_folder(environment: Mapping[str, str]) -> Path:
+    given = environment.get("STATE_DIRECTORY", "").split(":")[0]  # systemd.exec(5)
+    if given:
+        return Path(given)
+    home = environment.get("XDG_STATE_HOME") or Path(environment.get("HOME", "/")) / ".local/state"
+    return Path(home) / "mien"
+
+
+def _read_token(file: Path) -> str | None:
+    """Return a token that nobody else can have read or chosen."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        found = file.lstat()
+        private = found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        if stat.S_ISREG(found.st_mode) and private:
+            token = file.read_text(encoding="ascii").strip()
+            if re.fullmatch(r"[A-Za-z0-9_-]{20,}", token):
+                return token
+    return None
+
+
+def _write_token(file: Path, token: str) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}-{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        part.unlink()
+    try:
+        part.touch(0o600, exist_ok=False)  # before anything is in it
+        part.write_text(f"{token}\n", encoding="ascii")
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

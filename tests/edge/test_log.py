@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mien.log import Said
-from mien.systemd import journal
+from mien import log
+from mien.log import LogEvent
 from mjpeg_server import network_camera
 
 PROGRAM = """
 import sys
-from mien.systemd import journal
+from mien import log
 from mien.sources import live
-journal.JOURNAL = sys.argv.pop(1)
+log.JOURNAL_SOCKET = sys.argv.pop(1)
 live.FIRST_S = live.MOST_S = 0.2
 from mien.cli import main
 main()
@@ -121,13 +121,13 @@ def test_an_error_is_one(systemd: Journal, tmp_path: Path) -> None:
 def test_a_terminal_gets_text_and_only_what_is_worth_it(
     systemd: Journal, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(journal, "JOURNAL", str(systemd.place))
-    journal.tell("as on a terminal")
-    assert not journal.note("it has started", "started")
+    monkeypatch.setattr(log, "JOURNAL_SOCKET", str(systemd.place))
+    log.warn_user("as on a terminal")
+    assert not log.event("it has started", "started")
     assert capfd.readouterr().err == "mien: as on a terminal\n"
     assert systemd.empty()
     monkeypatch.setenv("JOURNAL_STREAM", "1:2")  # of who started it, and not this stderr
-    journal.tell("as on a terminal")
+    log.warn_user("as on a terminal")
     assert systemd.empty()
 
 
@@ -139,8 +139,8 @@ def test_many_lines_are_one_value_and_a_journal_that_is_away_is_no_loss(
 ) -> None:
     here = os.fstat(2)
     monkeypatch.setenv("JOURNAL_STREAM", f"{here.st_dev}:{here.st_ino}")
-    monkeypatch.setattr(journal, "JOURNAL", str(systemd.place))
-    journal.tell(Said("usb:0 is lost.\nTwice.", "lost", source="usb:0"))
+    monkeypatch.setattr(log, "JOURNAL_SOCKET", str(systemd.place))
+    log.warn_user(LogEvent("usb:0 is lost.\nTwice.", "lost", source="usb:0"))
     assert capfd.readouterr().err == ""
     assert systemd.next() == {
         "MESSAGE": "usb:0 is lost.\nTwice.",
@@ -149,6 +149,6 @@ def test_many_lines_are_one_value_and_a_journal_that_is_away_is_no_loss(
         "MIEN_EVENT": "lost",
         "MIEN_SOURCE": "usb:0",
     }
-    monkeypatch.setattr(journal, "JOURNAL", str(tmp_path / "gone"))
-    journal.tell("the journal is away")
+    monkeypatch.setattr(log, "JOURNAL_SOCKET", str(tmp_path / "gone"))
+    log.warn_user("the journal is away")
     assert capfd.readouterr().err == "mien: the journal is away\n"

@@ -18,7 +18,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from mien.errors import UserError
-from mien.web.token import kept_token
+from mien.web.auth import stored_token
 from visiting import get, served
 
 
@@ -49,26 +49,26 @@ def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     here = {"HOME": str(tmp_path)}
     before = os.umask(0)
     try:
-        token, file = kept_token(here)
+        token, file = stored_token(here)
     finally:
         os.umask(before)
     assert file == tmp_path / ".local/state/mien/page-token"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(token) >= 20
-    assert kept_token(here)[0] == token
-    assert kept_token({**here, "XDG_STATE_HOME": str(tmp_path / "state")})[0] != token
+    assert stored_token(here)[0] == token
+    assert stored_token({**here, "XDG_STATE_HOME": str(tmp_path / "state")})[0] != token
     file.chmod(0o640)  # somebody may have read it
-    assert kept_token(here)[0] != token
+    assert stored_token(here)[0] != token
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.write_text("short\n")
-    assert len(kept_token(here)[0]) >= 20
+    assert len(stored_token(here)[0]) >= 20
     (tmp_path / "elsewhere").write_text("a-token-that-another-chose\n")
     file.unlink()
     file.symlink_to(tmp_path / "elsewhere")
-    assert kept_token(here)[0] != "a-token-that-another-chose"
+    assert stored_token(here)[0] != "a-token-that-another-chose"
     assert [path.name for path in file.parent.iterdir()] == ["page-token"]
     with pytest.raises(UserError, match="MIEN_TOKEN"):
-        kept_token({"STATE_DIRECTORY": str(tmp_path / "elsewhere" / "state")})
+        stored_token({"STATE_DIRECTORY": str(tmp_path / "elsewhere" / "state")})
 
 
 def test_a_run_s_log_does_not_hold_it(tmp_path: Path) -> None:
