@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -13,12 +12,12 @@ from typing import Annotated, Any
 import cv2
 import typer
 
-from mien.atomic import commit, temp_path
+from mien.atomic import write_file
 from mien.classification.classifier import Classifier
 from mien.console import progress, table
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
-from mien.image import Picture, load_image
+from mien.image import MAX_PIXELS, Picture, load_image
 from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
@@ -66,6 +65,10 @@ def image(
     threads: Annotated[
         int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
     ] = 1,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(metavar="N", min=0.001, help="Refuse pictures with more pixels than this."),
+    ] = MAX_PIXELS / 1e6,
 ) -> None:
     """Read the expression of every face in every picture.
 
@@ -78,7 +81,8 @@ def image(
     errors: list[tuple[Path, str]] = []
     for index, file in enumerate(progress(files, len(files), "pictures")):
         try:
-            done.append(_read(index, file, pipeline, cropped, names))
+            limit = round(max_megapixels * 1e6)
+            done.append(_read(index, file, pipeline, cropped, names, limit))
         except UserError as error:
             errors.append((file, str(error)))
             print(f"mien: {error}", file=sys.stderr)
@@ -122,9 +126,14 @@ def _folded(path: Path) -> str:
 
 
 def _read(
-    index: int, file: Path, pipeline: ImagePipeline, cropped: bool, names: AnnotatedNames | None
+    index: int,
+    file: Path,
+    pipeline: ImagePipeline,
+    cropped: bool,
+    names: AnnotatedNames | None,
+    max_pixels: int,
 ) -> Read:
-    picture = load_image(file)
+    picture = load_image(file, max_pixels, want_color=names is not None)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
     if cropped:
         result = FrameResult(index, frame.time, pipeline.read(picture.gray, [None]), {})
@@ -139,23 +148,13 @@ def _read(
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:
-    part = temp_path(target)
     quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
     encoded, data = cv2.imencode(
         target.suffix.lower(), annotate_photo(picture.bgr, result.faces), quality
     )
     if not encoded:
         raise UserError(f"{target} cannot be encoded; the picture is too large for its format.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data.tobytes())
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UserError(
-            f"{target} cannot be written ({error.strerror}); give --annotate another folder."
-        ) from error
-    commit(part, target)
+    write_file(target, data.tobytes(), "--annotate")
 
 
 def _document(

@@ -6,6 +6,7 @@ with a black edge, so that one of the tones differs from whatever is behind.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ UNCERTAIN_COLOR = (215, 215, 215)
 FONT = cv2.FONT_HERSHEY_DUPLEX
 FONT_CAPITAL_PX = 21  # px, the height of this font's capitals at scale 1
 MIN_CAPITAL_PX = 8  # px, the smallest such height that can be read
+MAX_ENLARGED_PX = 8_000_000  # of a small picture that is enlarged
 MIN_SIDE_PX = 320  # px, the shorter side from which a label stands beside a face instead of over it
 
 
@@ -62,7 +64,9 @@ def annotate(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
 
 def annotate_photo(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
     """Return as `annotate` does, but a small picture enlarged by a whole factor, to be legible."""
-    factor = -(-MIN_SIDE_PX // min(bgr.shape[:2]))
+    shorter, longer = sorted(bgr.shape[:2])
+    # A picture 1 px wide and 20,000 high would take gigabytes.
+    factor = min(-(-MIN_SIDE_PX // shorter), math.isqrt(MAX_ENLARGED_PX // (shorter * longer)))
     if factor <= 1:
         return annotate(bgr, faces)
     large = cv2.resize(bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)

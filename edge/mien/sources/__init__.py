@@ -7,13 +7,23 @@ import stat
 from pathlib import Path
 
 from mien.errors import UserError
+from mien.image import SUFFIXES
 from mien.sources import picamera, usb, v4l2
-from mien.sources.base import CameraConfig, Change, Frame, Say, Source, SourceLost
-from mien.sources.images import SUFFIXES, open_pictures
+from mien.sources.base import CameraConfig, Change, Frame, ReadOptions, Say, Source, SourceLost
+from mien.sources.images import open_pictures
 from mien.sources.stream import SCHEMES, open_stream, public
 from mien.sources.video import open_video
 
-__all__ = ["CameraConfig", "Change", "Frame", "Source", "SourceLost", "is_camera", "open_source"]
+__all__ = [
+    "CameraConfig",
+    "Change",
+    "Frame",
+    "ReadOptions",
+    "Source",
+    "SourceLost",
+    "is_camera",
+    "open_source",
+]
 
 
 def open_source(
@@ -22,6 +32,7 @@ def open_source(
     mode: CameraConfig | None = None,
     say: Say = print,
     give_up: float | None = None,
+    options: ReadOptions | None = None,
 ) -> Source:
     """Open what a person named.
 
@@ -33,6 +44,7 @@ def open_source(
     where it cannot be opened.
     """
     mode = mode or CameraConfig()
+    options = options or ReadOptions()
     if spec == "auto":
         return _auto(mode, want_color, say, give_up)
     kind, _, which = spec.partition(":")
@@ -59,9 +71,9 @@ def open_source(
     if not spec:  # pathlib takes it for this folder
         raise UserError(_no_such_source(spec))
     if path.is_dir():
-        return open_pictures(path, want_color, say)
+        return open_pictures(path, want_color, say, options.max_pixels)
     if path.suffix.lower() in SUFFIXES:
-        return open_pictures(path, want_color, say)
+        return open_pictures(path, want_color, say, options.max_pixels)
     return open_video(path, want_color, say)
 
 

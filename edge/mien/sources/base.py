@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UserError
+from mien.image import MAX_PIXELS
 
 Pixels = npt.NDArray[np.uint8]
 Say = Callable[[str], None]  # takes one sentence for the person who watches
@@ -101,12 +102,19 @@ class CameraConfig:
 
 
 @dataclass(frozen=True)
+class ReadOptions:
+    """How files and streams are read."""
+
+    max_pixels: int = MAX_PIXELS  # of a picture; one with more is refused before it is decoded
+    input_fps: float | None = None  # frames per second of a video file, instead of its own times
+    insecure: bool = False  # take https and rtsps from servers whose certificate is not trusted
+
+
+@dataclass(frozen=True)
 class CapturedFrame:
     """One picture as a device gives it."""
 
-    capture_time: (
-        float  # s of time.monotonic(): of the exposure, else of arrival
-    )
+    capture_time: float  # s of time.monotonic(): of the exposure, else of arrival
     gray: Pixels  # [H, W]
     bgr: Pixels | None  # [H, W, 3], blue first
 

@@ -1,16 +1,17 @@
-"""A folder of pictures, or a single one, as a source."""
+"""Image files as a source: the pictures of a folder, or a single one."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mien.errors import UserError
-from mien.image import load_image
+from mien.image import MAX_PIXELS, SUFFIXES, load_image
 from mien.sources.base import Frame, Say
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+MAX_SUFFIXES_NAMED = 5
 
 
 class PicturesSource:
@@ -20,22 +21,30 @@ class PicturesSource:
     dropped = 0
     fps = 1.0
 
-    def __init__(self, name: str, paths: Sequence[Path], want_color: bool, say: Say) -> None:
+    def __init__(
+        self,
+        name: str,
+        paths: Sequence[Path],
+        want_color: bool,
+        say: Say,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         self.name = name
         self.total = len(paths)
         self._paths = paths
         self._want_color = want_color
         self._say = say
+        self._max_pixels = max_pixels
 
     def frames(self) -> Iterator[Frame]:
-        """Yield every picture that can be read; its index is its place among all of them.
+        """Yield every picture that can be read; its index is its position among all of them.
 
-        A picture that cannot be read is said and skipped; raises UserError where none can.
+        A picture that cannot be read is reported and skipped; raises UserError where none can.
         """
         read = 0
         for index, path in enumerate(self._paths):
             try:
-                picture = load_image(path)
+                picture = load_image(path, self._max_pixels, self._want_color)
             except UserError as error:
                 self._say(f"skipped: {error}")
                 continue
@@ -49,28 +58,37 @@ class PicturesSource:
         """Do nothing: each picture is closed once it is read."""
 
 
-def open_pictures(path: Path, want_color: bool, say: Say) -> PicturesSource:
+def open_pictures(
+    path: Path, want_color: bool, say: Say, max_pixels: int = MAX_PIXELS
+) -> PicturesSource:
     """Take the pictures of a folder (not of those inside it) in natural order, or one picture.
 
-    Raises UserError where a folder has none.
+    Files of other kinds are counted in a sentence. Raises UserError where a folder has no picture.
     """
     if path.is_file():
-        return PicturesSource(str(path), [path], want_color, say)
+        return PicturesSource(str(path), [path], want_color, say, max_pixels)
     try:
         # A leading dot: macOS leaves "._name.jpg" beside each picture, which is none.
-        found = [
-            child
-            for child in path.iterdir()
-            if child.suffix.lower() in SUFFIXES and not child.name.startswith(".")
-        ]
+        children = [child for child in path.iterdir() if not child.name.startswith(".")]
     except PermissionError:
-        raise UserError(f"{path} may not be read by this user; change its permissions.") from None
+        raise UserError(f"Permission denied: folder {path}; change its permissions.") from None
+    found = [child for child in children if child.suffix.lower() in SUFFIXES]
     if not found:
         raise UserError(
             f"{path} holds no pictures ({', '.join(SUFFIXES)}); name a folder that does "
             "(folders inside it are not searched)."
         )
-    return PicturesSource(str(path), sorted(found, key=natural), want_color, say)
+    others = Counter(
+        child.suffix.lower() or "no suffix"
+        for child in children
+        if child.suffix.lower() not in SUFFIXES and not child.is_dir()
+    )
+    if others:
+        named = ", ".join(f"{kind}: {n}" for kind, n in others.most_common(MAX_SUFFIXES_NAMED))
+        many = "s" if sum(others.values()) > 1 else ""
+        say(f"{path}: left out {sum(others.values())} file{many} of other kinds ({named})")
+    ordered = sorted(found, key=natural)
+    return PicturesSource(str(path), ordered, want_color, say, max_pixels)
 
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -92,6 +92,13 @@ def test_a_small_photo_is_enlarged_until_its_label_can_be_read() -> None:
     assert annotate_photo(WHITE, []).shape == WHITE.shape
 
 
+def test_a_very_thin_picture_is_not_enlarged_beyond_bounds() -> None:
+    """To 320 px on the shorter side it would take 6 GB."""
+    thin = np.zeros((20_000, 1, 3), np.uint8)
+    drawn = annotate_photo(thin, [face(0, 5, 1, 40)])
+    assert drawn.shape[0] * drawn.shape[1] <= 8_000_000
+
+
 def test_uncertain_looks_different() -> None:
     sure = annotate(WHITE, [face(200, 200, 120, 120)])
     unsure = annotate(WHITE, [face(200, 200, 120, 120, emotion="uncertain")])

@@ -139,9 +139,10 @@ def test_pictures_in_natural_order_and_bad_ones_said(tmp_path: Path) -> None:
     assert [frame.time for frame in frames] == [0.0, 1.0, 4.0]
     assert [int(frame.gray.mean()) for frame in frames] == [10, 20, 100]
     assert frames[0].bgr is not None
-    assert len(said) == 2
-    assert "p3.jpg" in said[0]
-    assert "p4.png" in said[1]
+    assert len(said) == 3
+    assert said[0].endswith("left out 1 file of other kinds (.txt: 1)")
+    assert "p3.jpg" in said[1]
+    assert "p4.png" in said[2]
     assert source.total == 5
 
 
