@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Box
+from mien.boxes import FloatBox
 
 Gray = npt.NDArray[np.uint8]
 
@@ -45,7 +45,7 @@ class MotionDetector:
         self._changed = np.asarray(changed, np.uint8)
         cv2.copyTo(thumbnail, changed, self._reference)
 
-    def still(self, box: Box, cell: float) -> bool:
+    def still(self, box: FloatBox, cell: float) -> bool:
         """Return whether nothing has changed inside a box; a cell is `cell` px of the frame."""
         if self._changed is None:
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mien.boxes import Box, center
+from mien.boxes import FloatBox, center
 from mien.pyramid import Pyramid
 from mien.tracking.template import side, similarity
 from mien.tracking.track import Track
@@ -14,7 +14,7 @@ MAX_SPEED = 2.0  # sides per second that a lost face may have moved
 
 
 def reidentify(
-    box: Box, candidates: Iterable[Track], pyramid: Pyramid, time: float, min_similarity: float
+    box: FloatBox, candidates: Iterable[Track], pyramid: Pyramid, time: float, min_similarity: float
 ) -> Track | None:
     """Return the lost track that a new face is, None where it is nobody known."""
     best, most = None, min_similarity
@@ -26,7 +26,7 @@ def reidentify(
     return best
 
 
-def reachable(track: Track, box: Box, time: float) -> bool:
+def reachable(track: Track, box: FloatBox, time: float) -> bool:
     """Return whether a lost face may have come to a box, by its size and the time since."""
     size = side(box)
     larger = max(size, track.side)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Box, center
+from mien.boxes import FloatBox, center
 from mien.pyramid import Gray, Pyramid
 
 SIZE = 16  # px, side of a template
@@ -21,17 +21,17 @@ APPEARANCE_SCALES = (0.88, 1.0, 1.14)
 FLAT = 0.4  # share of a face's contrast under which a place is flat and NCC means nothing
 
 
-def side(box: Box) -> float:
+def side(box: FloatBox) -> float:
     """Return the side, px, of the square of a box's area."""
     return float((box[2] * box[3]) ** 0.5)
 
 
-def template(pyramid: Pyramid, box: Box) -> Gray:
+def template(pyramid: Pyramid, box: FloatBox) -> Gray:
     """Return the template, uint8 [SIZE, SIZE], of the face in a box."""
     return pyramid.view(*center(box), INNER * side(box), SIZE)
 
 
-def match_template(pyramid: Pyramid, known: Gray, box: Box) -> tuple[float, float, float]:
+def match_template(pyramid: Pyramid, known: Gray, box: FloatBox) -> tuple[float, float, float]:
     """Return the middle (x, y, px) where a template fits best around a box, and its NCC."""
     x, y = center(box)
     pixel = INNER * side(box) / SIZE  # px of the frame per pixel of the template
@@ -54,12 +54,12 @@ def subpixel_peak(values: npt.NDArray[np.floating], at: int) -> float:
     return at + 0.5 * (before - after) / bend if bend < 0 else float(at)
 
 
-def appearance(pyramid: Pyramid, box: Box) -> Gray:
+def appearance(pyramid: Pyramid, box: FloatBox) -> Gray:
     """Return the picture by which a face is known again, uint8 [20, 20]."""
     return pyramid.view(*center(box), APPEARANCE_INNER * side(box), APPEARANCE_SIZE)
 
 
-def similarity(pyramid: Pyramid, known: Gray, box: Box) -> float:
+def similarity(pyramid: Pyramid, known: Gray, box: FloatBox) -> float:
     """Return how much the face in a box looks like an appearance: NCC, -1 to 1."""
     x, y = center(box)
     best = -1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from mien.boxes import Box, Landmarks
+from mien.boxes import FloatBox, Landmarks
 from mien.detection.base import Detection
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.template import appearance, template
@@ -45,7 +45,7 @@ class Track:
     offsets: Landmarks | None = None  # landmarks in boxes off the middle
 
     @property
-    def box(self) -> Box:
+    def box(self) -> FloatBox:
         """Left, top, width and height."""
         return self.x - self.width / 2, self.y - self.height / 2, self.width, self.height
 
