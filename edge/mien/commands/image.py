@@ -15,7 +15,8 @@ import typer
 from mien.atomic import write_file
 from mien.classification.classifier import Classifier
 from mien.console import progress, table
-from mien.detection.still import PhotoDetector
+from mien.commands.options import DetectorOption, LandmarksOption
+from mien.detection import open_detector
 from mien.errors import UserError
 from mien.image import MAX_PIXELS, Picture, load_image
 from mien.outputs.annotate import annotate_photo
@@ -48,9 +49,11 @@ def image(
         str,
         typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
+    detector: DetectorOption = "haar",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
+    landmarks: LandmarksOption = False,
     annotate: Annotated[
         Path | None,
         typer.Option(
@@ -75,14 +78,15 @@ def image(
     A picture that cannot be read is reported and left out; the exit code is then 2.
     """
     loaded = load_model(model)
-    pipeline = ImagePipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
+    classifier = Classifier(loaded, threads)
+    pipeline = ImagePipeline(open_detector(detector), classifier, loaded.metadata)
     names = AnnotatedNames(annotate, files) if annotate is not None else None
     done: list[Read] = []
     errors: list[tuple[Path, str]] = []
     for index, file in enumerate(progress(files, len(files), "pictures")):
         try:
             limit = round(max_megapixels * 1e6)
-            done.append(_read(index, file, pipeline, cropped, names, limit))
+            done.append(_read(index, file, pipeline, cropped, names, limit, landmarks))
         except UserError as error:
             errors.append((file, str(error)))
             print(f"mien: {error}", file=sys.stderr)
@@ -132,6 +136,7 @@ def _read(
     cropped: bool,
     names: AnnotatedNames | None,
     max_pixels: int,
+    landmarks: bool,
 ) -> Read:
     picture = load_image(file, max_pixels, want_color=names is not None)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
@@ -144,7 +149,7 @@ def _read(
         target = names.next(file)
         _write(target, picture, result)
     height, width = picture.gray.shape
-    return Read(file, width, height, record(frame, result)["faces"], target)
+    return Read(file, width, height, record(frame, result, landmarks)["faces"], target)
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:

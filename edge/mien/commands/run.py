@@ -13,6 +13,8 @@ import cv2
 import typer
 
 from mien.classification.smoothing import TIME_CONSTANT_S
+from mien.commands.options import DetectorOption, LandmarksOption
+from mien.detection import open_detector
 from mien.errors import UserError
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
@@ -39,6 +41,7 @@ def run(
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
+    detector: DetectorOption = "haar",
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,
@@ -46,6 +49,7 @@ def run(
         str | None,
         typer.Option(metavar="FILE|-", help="Write one JSON object per frame; - is stdout."),
     ] = None,
+    landmarks: LandmarksOption = False,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write one row per face and frame."),
@@ -171,7 +175,7 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
+    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur, landmarks)
     check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:
@@ -195,7 +199,8 @@ def run(
     labels = loaded.metadata.labels
     integrations = check_integrations(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
-    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces)
+    found = open_detector(detector)
+    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces, found)
     status_line = StatusLine()
     shutdown = ShutdownSignal()
     with shutdown.listening():

@@ -14,20 +14,26 @@ from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Change, Frame
 
 
-def record(frame: Frame, result: FrameResult) -> dict[str, Any]:
-    """Return what JSONL says of a frame; plain numbers, rounded to what they are worth."""
+def record(frame: Frame, result: FrameResult, landmarks: bool = False) -> dict[str, Any]:
+    """Return what JSONL says of a frame; plain numbers, rounded to what they are worth.
+
+    `landmarks` adds the points of each face, px, with roll and yaw in degrees, where there are any.
+    """
     line: dict[str, Any] = {"frame": int(result.frame), "time": round(float(result.time), 4)}
     if frame.picture is not None:
         line["picture"] = frame.picture
-    line["faces"] = [_face(face) for face in result.faces]
+    line["faces"] = [_face(face, landmarks) for face in result.faces]
     if result.latency is not None:
         line["latency_ms"] = round(1e3 * float(result.latency), 1)
     line["ms"] = {stage: round(float(ms), 3) for stage, ms in result.ms.items()}
     return line
 
 
-def _face(face: Face) -> dict[str, Any]:
+def _face(face: Face, landmarks: bool) -> dict[str, Any]:
     content = face.to_json()
+    if landmarks and face.landmarks is not None:
+        content["landmarks"] = [[round(x, 1), round(y, 1)] for x, y in face.landmarks]
+        content["roll"], content["yaw"] = round(face.roll or 0.0, 1), round(face.yaw or 0.0, 1)
     number = content.pop("id")
     followed = {} if number is None else {"id": number, "age": round(float(face.age), 3)}
     return {**followed, **content}
@@ -41,7 +47,8 @@ class JsonlOutput:
     Raises UserError where nothing can be written, BrokenPipeError where the reader has gone.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, landmarks: bool = False) -> None:
+        self._landmarks = landmarks
         self.name = "stdout" if is_stdout(target) else target
         self._whole = 0  # bytes of whole lines
         self._file: BinaryIO
@@ -57,7 +64,7 @@ class JsonlOutput:
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write the line of a frame."""
-        self._put(record(frame, result))
+        self._put(record(frame, result, self._landmarks))
 
     def changed(self, change: Change) -> None:
         """Write the line of a source that was lost or is back."""

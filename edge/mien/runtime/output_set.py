@@ -35,6 +35,7 @@ class OutputOptions:
     duration: float | None  # s of the source's time
     max_frames: int | None
     blur: bool = False  # faces are hidden in every picture
+    landmarks: bool = False  # in JSONL
 
 
 class Output(Protocol):
@@ -70,7 +71,7 @@ class OutputSet:
         self._blur = FaceAnonymizer() if options.blur else None
         if options.jsonl is not None:
             with shutdown.waiting():  # a named pipe opens when somebody reads it
-                self._records.append(JsonlOutput(options.jsonl))
+                self._records.append(JsonlOutput(options.jsonl, options.landmarks))
         if options.csv is not None:
             self._records.append(CsvOutput(options.csv, labels))
         if options.video is not None:
