@@ -1,8 +1,6 @@
-"""`mien`: reads facial expressions in pictures, in faces already cut out, and in video."""
+"""Command line of `mien`."""
 
 from __future__ import annotations
-
-import sys
 
 import typer
 
@@ -15,17 +13,16 @@ from mien.commands.report import report
 from mien.commands.run import run
 from mien.commands.service import app as service
 from mien.config import configured
-from mien.errors import UserError
-from mien.log import silence_native_logs, warn_user
+from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 
 app = typer.Typer(
     name="mien",
-    help="Reads facial expressions on the device; never imports TensorFlow.",
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
+app.callback(help="Read facial expressions from cameras, videos and pictures.")(common_options)
 app.command("image")(image)
 app.command("eval")(evaluate)
 app.command("run")(configured(run))
@@ -37,10 +34,6 @@ app.add_typer(service, name="service")
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
+    """Run the command line and exit; `mien.entry_point` has the exit codes."""
     silence_native_logs()
-    try:
-        app()
-    except UserError as error:
-        warn_user(str(error), "error")
-        sys.exit(2)
+    run_app(app, "mien")

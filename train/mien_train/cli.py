@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
-from mien.errors import UserError
+from mien.entry_point import common_options, run_app
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
@@ -18,11 +16,12 @@ from mien_train.commands.votes import votes
 
 app = typer.Typer(
     name="mien-train",
-    help="Audits FER-2013, chooses training images, trains and evaluates the network.",
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
+)
+app.callback(help="Audit FER-2013, choose training images, train and evaluate networks.")(
+    common_options
 )
 app.command("audit")(audit)
 app.command("subset")(subset)
@@ -35,9 +34,5 @@ app.command("report")(report)
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
-    try:
-        app()
-    except UserError as error:
-        print(f"mien-train: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run the command line and exit; `mien.entry_point` has the exit codes."""
+    run_app(app, "mien-train")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -95,9 +94,3 @@ class JsonlOutput:
 def is_stdout(target: str | None) -> bool:
     """Whether a target is the standard output."""
     return target in ("-", "/dev/stdout")
-
-
-def abandon_stdout() -> None:
-    """After a broken pipe: let Python's last flush at exit go nowhere instead of failing."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import typer
 
 from mien import log
+from mien.entry_point import abandon_stdout
 from mien.log import LogEvent
-from mien.outputs.jsonl import abandon_stdout, is_stdout
+from mien.outputs.jsonl import is_stdout
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor

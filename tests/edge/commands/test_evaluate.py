@@ -220,7 +220,7 @@ def bad(folder: Path, case: str) -> Path:
         ("empty", "holds no pictures"),
         ("class missing", "class folder disgust;"),
         ("unsafe", "unsafe file name"),
-        ("no zip", "neither a folder nor a zip"),
+        ("no zip", "neither a folder nor a complete zip"),
     ],
 )
 def test_bad_data_gets_one_sentence(

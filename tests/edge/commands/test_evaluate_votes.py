@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from made import LABELS, is_one_sentence, write_faces
 from mien.errors import UserError
-from mien.evaluation.ferplus import COLUMNS, majority
+from mien.evaluation.ferplus import (
+    COLUMNS,
+    agreed,
+    majority,
+    microsoft_majority,
+    read_votes,
+    voters_agreeing,
+)
 
 Mien = Callable[..., tuple[int, str, str]]
 COLUMN = {label: column for column, label in COLUMNS.items() if label}
@@ -41,10 +48,10 @@ def test_the_majority_reaches_the_face_of_that_name(tmp_path: Path) -> None:
         *("test/happy/a_1.jpg", "test/sad/a_2.jpg", "test/sad/a_3.jpg", "test/sad/a_4.jpg"),
         *("test/happy/b_1.jpg", "test/sad/b_1.jpg"),
     ]
-    found = majority(votes, names, LABELS)
+    found = majority(read_votes(votes, names), LABELS)
     assert found.tolist() == [LABELS.index("angry"), -1, -1, -1, LABELS.index("surprise"), -1]
     with pytest.raises(UserError, match="for none of the faces"):
-        majority(votes, ["test/happy/other.jpg"], LABELS)
+        read_votes(votes, ["test/happy/other.jpg"])
 
 
 def test_the_device_and_the_workstation_read_the_same_votes(tmp_path: Path) -> None:
@@ -63,7 +70,7 @@ def test_the_device_and_the_workstation_read_the_same_votes(tmp_path: Path) -> N
     labels, splits = np.zeros(len(names), np.int64), np.array(["train"] * len(names))
     data = Dataset(names, blank, labels, splits, [""] * len(names), [])
     theirs = joined.majority(joined.counts(path, data))
-    assert majority(path, names, LABELS).tolist() == theirs.tolist()
+    assert majority(read_votes(path, names), LABELS).tolist() == theirs.tolist()
     assert (theirs >= 0).any()
     assert (theirs < 0).any()
 
@@ -94,7 +101,29 @@ def test_both_truths_are_measured(mien: Mien, model_path: Path, tmp_path: Path) 
     assert turned["accuracy"] == pytest.approx(11 / 13)
     _, out, _ = mien(*words, "--labels", "votes")
     accuracy = next(line for line in out.splitlines() if line.startswith("accuracy"))
-    assert accuracy.split()[1::2] == ["84.6", "100.0"]
+    assert accuracy.split()[1::2] == ["84.6", "100.0", "100.0"]  # people, benchmark, agreed
+
+
+def test_truths_of_votes_by_hand() -> None:
+    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, no face
+    votes = np.array(
+        [
+            [1, 9, 0, 0, 0, 0, 0, 0, 0, 0],  # happy, nine agree
+            [5, 5, 0, 0, 0, 0, 0, 0, 0, 0],  # a tie, and not more than half
+            [4, 0, 0, 3, 3, 0, 0, 0, 0, 0],  # neutral, but not by more than half
+            [1, 1, 1, 3, 2, 0, 1, 1, 0, 0],  # single votes dropped: sad has 3 of 5
+            [0, 0, 0, 2, 0, 0, 0, 8, 0, 0],  # contempt
+            [0, 0, 0, 0, 0, 0, 0, 0, 10, 0],  # unknown
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ],
+        float,
+    )
+    happy, neutral, sad = (LABELS.index(name) for name in ("happy", "neutral", "sad"))
+    assert majority(votes, LABELS).tolist() == [happy, -1, neutral, sad, -1, -1, -1]
+    assert majority(votes, LABELS, ties_to_first=True)[1] == neutral
+    assert microsoft_majority(votes, LABELS).tolist() == [happy, -1, -1, sad, 7, -1, -1]
+    assert agreed(votes, np.array([happy] * 7), LABELS).tolist() == [happy] + [-1] * 6
+    assert voters_agreeing(votes).tolist() == [9, 5, 4, 3, 8, 10, 0]
 
 
 def test_refusals(mien: Mien, model_path: Path, tmp_path: Path) -> None:
