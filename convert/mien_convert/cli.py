@@ -1,7 +1,6 @@
 """`mien-convert model.keras fer2013.zip --out mien.tflite`: to int8, packed or refused.
 
-`mien-convert robustness` and `mien-convert scenes` measure a model file that it made;
-`mien-convert scan`, `faceness` and `judge` make the networks that propose faces and check them.
+`mien-convert robustness` measures a model file that it made.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from mien_convert import calibration as calibrating
 from mien_convert import metadata as describe
 from mien_convert.accuracy_gate import REFUSED, class_losses, refusals
-from mien_convert.commands.end_to_end import scenes
 from mien_convert.commands.robustness import robustness
 from mien_convert.evaluate import (
     check_input_range,
@@ -34,9 +32,6 @@ from mien_convert.evaluate import (
 )
 from mien_convert.export import Converted, Converter, Faces, converter
 from mien_convert.export_worker import STEPS
-from mien_convert.face_networks.faceness_command import faceness
-from mien_convert.face_networks.judge_command import judge
-from mien_convert.face_networks.scan_command import scan
 from mien_convert.model_card import card, commands
 from mien_convert.report import comparison, layer_table
 from mien_convert.write import card_path, check_writable, write
@@ -250,16 +245,11 @@ def run(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> 
 
 app = _app(
     convert,
-    epilog="Of a model file made: mien-convert robustness, mien-convert scenes; the networks that "
-    "find faces: mien-convert scan, faceness, judge (--help for each).",
+    epilog="Of a model file made: mien-convert robustness (--help).",
 )
 # Beside the conversion, which is what the program is called for and needs no name of its own.
 COMMANDS = {
     "robustness": _app(robustness),
-    "scenes": _app(scenes),
-    "faceness": _app(faceness),
-    "judge": _app(judge),
-    "scan": _app(scan),
 }
 
 

@@ -1,4 +1,4 @@
-"""What `mien-convert scenes` and `robustness` share: their arguments, faces and document."""
+"""Arguments, faces and document of the commands that measure a model file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.errors import UserError
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import counts, majority
 
-from mien_convert.evaluation.end_to_end import Truths
+from mien_convert.evaluation.robustness import Truths
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")

@@ -1,4 +1,4 @@
-"""`mien-convert robustness`: what blur, noise, darkness, size, angle and bad boxes cost.
+"""`mien-convert robustness`: what blur, noise, darkness, size, angle and crops cost.
 
 mien-convert robustness mien fer2013.zip --votes fer2013new.csv --out runs/mine/robustness.json
 """
@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from mien.classification.classifier import Classifier
 from mien.console import table
-from mien.detection.haar import HaarDetector
 from mien.tflite.model_file import load_model
 from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -24,9 +23,7 @@ from mien_convert.commands.arguments import (
     chosen_faces,
     save_json,
 )
-from mien_convert.evaluation.end_to_end import box_statistics
-from mien_convert.evaluation.robustness import conditions, measure, text, with_margin
-from mien_convert.face_networks.pasted import find, offsets
+from mien_convert.evaluation.robustness import conditions, measure, text
 
 
 def robustness(
@@ -35,10 +32,7 @@ def robustness(
     votes: VotesOption = None,
     split: Annotated[str, typer.Option(help="validation, test or train.")] = "validation",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Faces, at most.")] = 3589,
-    boxes: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Faces to learn the detector's boxes from.")
-    ] = 400,
-    seed: Annotated[int, typer.Option(help="Draws faces, noise and boxes.")] = 7,
+    seed: Annotated[int, typer.Option(help="Draws faces and noise.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
     out: Annotated[
         Path | None,
@@ -47,22 +41,14 @@ def robustness(
 ) -> None:
     """Measure the accuracy on faces that are blurred, noisy, dark, compressed, small or turned.
 
-    And on squares cut as a detector cuts them: a cascade's boxes on faces in made scenes give the
-    shifts and sizes. Outside of a picture its border is repeated, which a camera's picture need
-    not do; so what is lost there is lost at most.
+    And on squares that are shifted, larger or smaller. Outside of a picture its border is
+    repeated, which a camera's picture need not do; so what is lost there is lost at most.
     """
     begin = time.process_time()
     loaded = load_model(model)
     classifier = Classifier(loaded)
     faces, truths = chosen_faces(data, votes, split, limit, seed)
-    places = []
-    some = faces[:: max(1, len(faces) // boxes)][:boxes] if boxes else faces[:0]
-    cascade = HaarDetector(scale=1.1, neighbours=4, smallest=0.04, longest_side=800)
-    with tqdm(total=len(some), desc="boxes", disable=None, leave=False) as bar:
-        for result in find(some, seed, cascade, bar.update):
-            places += offsets(result)
-    asked = conditions(with_margin(places, loaded.metadata))
-    bar = tqdm(asked, desc="conditions", disable=None, leave=False)
+    bar = tqdm(conditions(), desc="conditions", disable=None, leave=False)
     rows = [measure(faces, truths, classifier, condition, seed) for condition in bar]
     document: dict[str, Any] = {
         "model": {"name": loaded.metadata.name, "sha256": loaded.metadata.sha256},
@@ -71,7 +57,6 @@ def robustness(
         "truths": {name: int((truth >= 0).sum()) for name, truth in truths.items()},
         "seed": seed,
         "margin": loaded.metadata.crop.margin,
-        "boxes": box_statistics(places),
         "conditions": rows,
         "cpu_seconds": round(time.process_time() - begin, 1),
     }

@@ -14,12 +14,10 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import Metadata
-
-from mien_convert.evaluation.end_to_end import Truths
 
 Gray = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]  # [n, s, s]
+Truths = dict[str, npt.NDArray[np.int64]]  # by its name, [n]; -1 where people did not agree
 Change = Callable[[Gray, np.random.Generator], Gray]  # of one face, uint8 [s, s]
 Place = tuple[float, float, float]  # of a box: centre right and down, side; in picture sides
 
@@ -35,8 +33,8 @@ class Condition:
     change: Change
 
 
-def conditions(places: Sequence[Place]) -> list[Condition]:
-    """Return all conditions; `places` are the boxes that a detector really gave (see pasted)."""
+def conditions() -> list[Condition]:
+    """Return all conditions."""
     found = [Condition("as it is", "", lambda face, _: face)]
     found += [Condition("blur", f"{s:g} px", partial(blurred, sigma=s)) for s in (0.5, 1, 1.5, 2)]
     found += [Condition("noise", f"sd {s}", partial(noisy, deviation=s)) for s in (5, 10, 20, 30)]
@@ -56,8 +54,6 @@ def conditions(places: Sequence[Place]) -> list[Condition]:
         Condition("scaled", f"{s:g}", partial(cut, place=(0.0, 0.0, s)))
         for s in (0.8, 0.9, 1.1, 1.2, 1.35)
     ]
-    if places:
-        found.append(Condition("Haar's boxes", "", partial(cut_as_found, places=places)))
     return found
 
 
@@ -97,11 +93,6 @@ def cut(face: Gray, rng: np.random.Generator, place: Place) -> Gray:
     return _warped(face, place, 0.0)
 
 
-def cut_as_found(face: Gray, rng: np.random.Generator, places: Sequence[Place]) -> Gray:
-    """Cut as one of the boxes lay that a detector gave on some face."""
-    return _warped(face, places[int(rng.integers(len(places)))], 0.0)
-
-
 def _warped(face: Gray, place: Place, degrees: float) -> Gray:
     side = face.shape[0]
     middle = (side - 1) / 2
@@ -115,12 +106,6 @@ def _warped(face: Gray, place: Place, degrees: float) -> Gray:
 
 def _bytes(values: npt.NDArray[np.floating]) -> Gray:
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
-
-
-def with_margin(places: Sequence[Place], metadata: Metadata) -> list[Place]:
-    """Grow boxes by the margin that the model asks for."""
-    factor = 1 + 2 * metadata.crop.margin
-    return [(right, down, side * factor) for right, down, side in places]
 
 
 def measure(

@@ -16,7 +16,7 @@ from mien.atomic import write_file
 from mien.classification.classifier import Classifier
 from mien.console import progress, table
 from mien.commands.options import DetectorOption, LandmarksOption
-from mien.detection import open_detector
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.image import MAX_PIXELS, Picture, load_image
 from mien.outputs.annotate import annotate_photo
@@ -49,7 +49,7 @@ def image(
         str,
         typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
-    detector: DetectorOption = "haar",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,

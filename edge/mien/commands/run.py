@@ -14,7 +14,7 @@ import typer
 
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.commands.options import DetectorOption, LandmarksOption
-from mien.detection import open_detector
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
@@ -41,7 +41,7 @@ def run(
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
-    detector: DetectorOption = "haar",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mien.classification.classifier import Classifier
 from mien.classification.smoothing import TIME_CONSTANT_S
-from mien.detection import open_detector
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.image import load_image
 from mien.pipeline.results import Face, FrameResult
@@ -48,7 +48,7 @@ class Reader:
     def __init__(
         self,
         model: str | Path = "mien",
-        detector: str = "haar",
+        detector: str = DEFAULT_DETECTOR,
         threads: int = 1,
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,

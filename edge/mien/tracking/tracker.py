@@ -112,7 +112,10 @@ class Tracker:
 
     def _follow(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
         cell = float(1 << (len(pyramid.levels) - 1))
-        track.still = track.seen == time - step and self._motion.still(track.box, cell)
+        was_seen = step > 0 and track.state is not TrackState.LOST
+        track.still = was_seen and track.ncc >= self.config.min_ncc and self._motion.still(
+            track.box, cell
+        )
         if not track.still:
             track.predict(step)
             x, y, track.ncc = match_template(pyramid, track.template, track.box)

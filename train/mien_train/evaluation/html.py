@@ -27,7 +27,6 @@ def page(found: Report) -> str:
         *([] if found.measured is None else [_confusions(found.measured), _sure(found.measured)]),
         _packed(found.packed),
         _robustness(found.robustness),
-        _scenes(found.scenes),
         *([] if found.measured is None else [_mistakes(found.measured)]),
         *([] if found.audit is None else [_audit(found.audit)]),
         _origin(found.record),
@@ -235,27 +234,7 @@ def _robustness(found: dict[str, Any]) -> str:
         "Under bad conditions",
         _cards(*cards, kind="small"),
         f"The int8 model file on {found.get('faces', 0):,} faces ({found.get('split', '')}); "
-        "dashed: unchanged faces. Sizes and blur are of a face of 48 px; Haar's boxes are cut as "
-        "the detector was measured to cut.",
-    )
-
-
-def _scenes(found: dict[str, Any]) -> str:
-    rows = []
-    for row in found.get("margins", []):
-        for truth in TRUTHS:
-            if truth in row:
-                keys = ("cropped", "end_to_end", "of_found", "cropped_of_found")
-                cells = [_percent(row[truth].get(key)) for key in keys]
-                rows.append([f"{row['margin']:+.2f}", truth, _percent(row["missed"]), *cells])
-    if not rows:
-        return ""
-    head = ["margin", "truth", "missed", "cropped", "end to end", "of the found", "same, cropped"]
-    return _section(
-        "From scene to reading",
-        _cards(_card(f"{found.get('faces', 0):,} faces in made scenes", _table(head, rows))),
-        f"Search for {found.get('detector', '')}, {found.get('split', '')} faces of 48 to 240 px. "
-        "End to end counts a face that the detector missed as an error.",
+        "dashed: unchanged faces. Sizes and blur are of a face of 48 px.",
     )
 
 

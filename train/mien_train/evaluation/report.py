@@ -78,7 +78,6 @@ class Report:
     evaluation: dict[str, Any]  # metrics.json of mien-train evaluate
     packed: dict[str, dict[str, Any]]  # metadata of the model files in the run, by file name
     robustness: dict[str, Any]
-    scenes: dict[str, Any]
     audit: Audited | None
 
 
@@ -113,7 +112,6 @@ def gather(
         evaluation=read_json(run / "evaluation-validation" / "metrics.json"),
         packed=_packed(run),
         robustness=read_json(run / "robustness.json"),
-        scenes=read_json(run / "scenes.json"),
         audit=None if dataset is None or not audited else audit(dataset, votes),
     )
 
