@@ -29,12 +29,9 @@ def reference() -> str:
     parts = [HEAD]
     for name, module in APPS.items():
         program = importlib.import_module(module)
-        # mien-convert needs no word for what it is called for; its other commands stand beside.
-        beside = {f"{name} {word}": app for word, app in getattr(program, "COMMANDS", {}).items()}
-        for called, app in ({name: program.app} | beside).items():
-            for words in paths(typer.main.get_command(app), ()):
-                text = shown(app, called, words)
-                parts.append(f"## {' '.join((called, *words))}\n\n```\n{text}\n```\n")
+        for words in paths(typer.main.get_command(program.app), ()):
+            text = shown(program.app, name, words)
+            parts.append(f"## {' '.join((name, *words))}\n\n```\n{text}\n```\n")
     return "\n".join(parts)
 
 

@@ -17,7 +17,7 @@ REFUSED = 3  # exit status where what was made is not good enough to be written
 
 
 @dataclass(frozen=True)
-class Loss:
+class ClassRecallLoss:
     """How the int8 model's recall of one class differs from the float model's."""
 
     label: str
@@ -58,7 +58,7 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
 
 def class_losses(
     labels: Labels, reference: Logits, int8: Logits, names: tuple[str, ...]
-) -> list[Loss]:
+) -> list[ClassRecallLoss]:
     """Return what each class that occurs has lost from `reference` to `int8`."""
     float_right = reference.argmax(axis=1) == labels
     int8_right = int8.argmax(axis=1) == labels
@@ -69,11 +69,11 @@ def class_losses(
             continue
         before, after = float_right[mine], int8_right[mine]
         points = 100 * float(before.mean() - after.mean())
-        losses.append(Loss(name, int(mine.sum()), points, mcnemar(before, after)))
+        losses.append(ClassRecallLoss(name, int(mine.sum()), points, mcnemar(before, after)))
     return losses
 
 
-def refusals(
+def gate_failures(
     labels: Labels,
     reference: Logits,
     int8: Logits,

@@ -21,12 +21,12 @@ from mien.tflite.model_file import Metadata, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import counts, majority
 from mien_train.evaluation.calibration import fit_temperature
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from mien_convert.accuracy_gate import agreement, mean_kl
 from mien_convert.export import Converted
-from mien_convert.report import Column
-from mien_convert.tflite_runner import interpreter, milliseconds_per_face
+from mien_convert.report import VariantResult
+from mien_convert.tflite_runner import interpreter, latency_ms_per_face
 from mien_convert.tflite_runner import logits as variant_logits
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
@@ -36,14 +36,14 @@ Labels = npt.NDArray[np.int64]  # [n], index into LABELS; -1 where the truth is 
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What was read in the validation faces."""
+class ValidationResult:
+    """Logits and measures of a converted model on the validation faces."""
 
     float_logits: npt.NDArray[np.float32]  # [n, 7], Keras
     int8_logits: npt.NDArray[np.float32]  # [n, 7], mien.Classifier
     truth: Labels  # by which int8 is judged
     temperature: float  # fitted on int8_logits and truth
-    columns: list[Column]  # float32, float16, dynamic, int8, against truth
+    variants: list[VariantResult]  # float32, float16, dynamic, int8, against truth
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -108,7 +108,9 @@ def people_labels(votes: Path, validation: Dataset) -> Labels:
     return np.asarray(majority(counts(votes, validation)), np.int64)
 
 
-def read_all(converted: Converted, faces: Faces, truth: Labels, metadata: Metadata) -> Reading:
+def read_all(
+    converted: Converted, faces: Faces, truth: Labels, metadata: Metadata
+) -> ValidationResult:
     """Run all variants on the faces and measure each; Keras' own logits stand for float32."""
     known = truth >= 0
     int8_logits = device_logits(converted.variants["int8"], faces, metadata)
@@ -118,15 +120,15 @@ def read_all(converted: Converted, faces: Faces, truth: Labels, metadata: Metada
         for kind in ("float16", "dynamic"):
             bar.set_description(kind)
             logits[kind] = variant_logits(converted.variants[kind], faces, bar.update)
-    columns = [
-        Column(
+    variants = [
+        VariantResult(
             name=kind,
             score=score(truth[known], softmax(logits[kind][known], temperature), metadata.labels),
             agreement=agreement(converted.logits, logits[kind]),
             mean_kl=mean_kl(converted.logits, logits[kind]),
             size=len(converted.variants[kind]),
-            milliseconds=milliseconds_per_face(converted.variants[kind]),
+            latency_ms=latency_ms_per_face(converted.variants[kind]),
         )
         for kind in ("float32", "float16", "dynamic", "int8")
     ]
-    return Reading(converted.logits, int8_logits, truth, temperature, columns)
+    return ValidationResult(converted.logits, int8_logits, truth, temperature, variants)

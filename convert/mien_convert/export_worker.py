@@ -1,11 +1,9 @@
-"""The converter's own process: TFLiteConverter leaks memory, so it lives and dies in here.
+"""Conversion in a process of its own, because TFLiteConverter leaks memory.
 
-Started by convert/mien_convert/export.py as `python -m mien_convert.export_worker MODEL FOLDER`;
-talks in lines of JSON:
-it writes {"size": S}, waits for {"explain": bool}, reads FOLDER/calibration.npy and
-FOLDER/faces.npy (uint8 [n, S, S]), writes {"done": step} after every step and at last
-{"versions": ..., ...}. What a user can put right is {"error": sentence}.
-Everything that TensorFlow prints goes to stderr.
+`mien_convert.export` starts it with the arguments MODEL FOLDER. They exchange lines of JSON: the
+worker writes {"size": S}, waits for {"explain": bool}, reads calibration.npy and faces.npy (uint8
+[n, S, S]) from FOLDER, writes {"done": step} after each step and at last
+{"versions": ..., ...}. A user's error is {"error": sentence}. TensorFlow's output goes to stderr.
 """
 
 from __future__ import annotations
@@ -26,8 +24,6 @@ from mien_convert.quantize import to_int8
 
 VARIANTS = ("float32", "float16", "dynamic", "int8")
 STEPS = ("export", "float", *VARIANTS)  # what is announced as done, in this order
-CLASSES = 7
-
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 
@@ -52,8 +48,10 @@ def _say(answers: TextIO, **message: Any) -> None:
 
 
 def _convert(path: Path, folder: Path, answers: TextIO) -> None:
-    model = load(path)
-    size = input_size(model, path)
+    from mien_train.classifier import predict  # after the environment is set: it imports Keras
+
+    model = predict.load_model(path)
+    size = int(model.input_shape[1])
     _say(answers, size=size)
     order = sys.stdin.readline()
     if not order:  # the other side has gone
@@ -64,7 +62,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     saved = folder / "saved_model"
     export(model, size, saved)
     _say(answers, done="export")
-    logits = float_logits(model, faces)
+    logits = predict.logits(model, faces)
     refuse_probabilities(logits, path)
     np.save(folder / "logits.npy", logits)
     _say(answers, done="float")
@@ -95,53 +93,13 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
 def explain(
     folder: Path, calibration: Faces, faces: Faces, answers: TextIO
 ) -> list[dict[str, Any]]:
-    """Return convert.explain.layer_errors as dicts, measured on some of the faces."""
+    """Return `layer_errors` as dicts, measured on some of the faces."""
     some = faces[:: -(-len(faces) // FACES)]
     float32, int8 = ((folder / f"{kind}.tflite").read_bytes() for kind in ("float32", "int8"))
     errors = layer_errors(
         float32, int8, calibration, some, lambda name, count: _say(answers, done=name, of=count)
     )
     return [asdict(error) for error in errors]
-
-
-def load(path: Path) -> Any:
-    """Read a .keras file; raises UserError where it is none."""
-    import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises nearly every type for a damaged file
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{path} cannot be read as a Keras model ({reason}); "
-            "give the model.keras that mien-train fit wrote."
-        ) from error
-
-
-def input_size(model: Any, path: Path) -> int:
-    """Return S, px, of a model [n, S, S, 1] to [n, 7]; raises UserError for another one."""
-    inputs, outputs = model.inputs, model.outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise UserError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs where one of each is "
-            "needed; train it with mien-train fit."
-        )
-    given, made = tuple(inputs[0].shape), tuple(outputs[0].shape)
-    if len(given) != 4 or given[1] is None or given[1] != given[2] or given[3] != 1:
-        raise UserError(
-            f"{path} takes {_shape(given)} where gray square faces [n, S, S, 1] are needed; "
-            "train it with mien-train fit."
-        )
-    if made[1:] != (CLASSES,):
-        raise UserError(
-            f"{path} gives {_shape(made)} where the logits of {CLASSES} expressions, "
-            f"[n, {CLASSES}], are needed; train it with mien-train fit."
-        )
-    return int(given[1])
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return "[" + ", ".join("n" if side is None else str(side) for side in shape) + "]"
 
 
 def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
@@ -152,22 +110,6 @@ def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
         raise UserError(
             f"{path} gives probabilities where logits are needed; leave its softmax away."
         )
-
-
-def to_input(faces: Faces) -> npt.NDArray[np.float32]:
-    """Scale bytes [n, S, S] to the network's float32 [n, S, S, 1] in [-1, 1]."""
-    from mien_train.classifier.model import to_input as scaled
-
-    return np.asarray(scaled(faces), np.float32)
-
-
-def float_logits(model: Any, faces: Faces) -> npt.NDArray[np.float32]:
-    """Return the Keras model's logits, float32 [n, 7], of faces uint8 [n, S, S]."""
-    parts = [
-        np.asarray(model.predict_on_batch(to_input(faces[start : start + 64])))
-        for start in range(0, len(faces), 64)
-    ]
-    return np.concatenate(parts).astype(np.float32)
 
 
 def export(model: Any, size: int, saved: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien_convert.accuracy_gate import mean_kl
-from mien_convert.quantize import measure, quantised
+from mien_convert.quantize import measure, quantize
 from mien_convert.tflite_graph import Network
 from mien_convert.tflite_runner import interpreter, logits, set_face
 
@@ -47,14 +47,14 @@ def layer_errors(
     statistics = measure(float32, calibration)
     reference = logits(float32, faces)
     # Logits are not centred here: what that gives would hide in every single layer.
-    whole = mean_kl(reference, logits(quantised(float32, statistics), faces))
+    whole = mean_kl(reference, logits(quantize(float32, statistics), faces))
     noise = output_errors(float32, int8, faces[:NOISE_FACES])
     found = []
     layers = network.layers()
     for layer in layers:
         name = network.name(layer.target)
         told = OUTPUT if layer.target == network.output else short(name)
-        without = logits(quantised(float32, statistics, left=layer), faces)
+        without = logits(quantize(float32, statistics, float_layer=layer), faces)
         ratio, shift = noise.get(name, (float("nan"), float("nan")))
         found.append(LayerError(told, ratio, shift, whole - mean_kl(reference, without)))
         done(told, len(layers))

@@ -1,4 +1,4 @@
-"""Writes down what a converted model is: the metadata that travels inside its file."""
+"""Metadata and card of a converted model, and the writing of its file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import platform
 import sys
+import zipfile
+from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,24 +15,25 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mien.atomic import sha256
+from mien.atomic import check_target, replacing, sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import FORMAT, Crop, Metadata
+from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at
 
-from mien_convert.evaluate import Reading
+from mien_convert.evaluate import ValidationResult
 from mien_convert.export import Converted
 
 MEASURES = ("n", "accuracy", "balanced_accuracy", "macro_f1", "recall", "ece")
+CARD = "card.md"  # zip member of the model file
 TOOLS = ("mien", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python", "scipy")
 
 
-def blank(name: str, model_version: str, input_size: int, margin: float) -> Metadata:
-    """Return metadata with all that is known before the model has been measured."""
+def draft_metadata(name: str, model_version: str, input_size: int, margin: float) -> Metadata:
+    """Return metadata with what is known before the model is measured."""
     return Metadata(
         format=FORMAT,
         name=name,
@@ -67,39 +70,39 @@ def creation_time() -> str:
 
 
 def metrics(
-    reading: Reading,
+    result: ValidationResult,
     validation: Dataset,
-    copied: npt.NDArray[np.bool_],
+    duplicated: npt.NDArray[np.bool_],
     people: npt.NDArray[np.int64] | None,
 ) -> dict[str, Any]:
     """Return the measures of the float and the int8 model, fractions, on the validation faces.
 
     The first ones are against FER-2013's labels, as `mien eval` measures; with `people` (int64 [n],
-    -1 where they did not agree) those against what people see follow. `copied` (bool [n]) marks the
-    faces with a byte-identical twin in training. ECEs are those of the packed temperature, as the
-    device applies it.
+    -1 where they did not agree) those against what people see follow. `duplicated` (bool [n]) marks
+    the faces with a byte-identical twin in training. ECEs are those of the packed temperature, as
+    the device applies it.
     """
 
     def measure(truth: npt.NDArray[np.int64], which: npt.NDArray[np.bool_]) -> dict[str, Any]:
         found: dict[str, Any] = {"n": int(which.sum())}
-        for kind, logits in (("float", reading.float_logits), ("int8", reading.int8_logits)):
-            probabilities = softmax(logits[which], reading.temperature)
+        for kind, logits in (("float", result.float_logits), ("int8", result.int8_logits)):
+            probabilities = softmax(logits[which], result.temperature)
             found[kind] = _rounded(score(truth[which], probabilities, LABELS))
         return found
 
-    int8, known = reading.columns[-1], reading.known
+    int8, known = result.variants[-1], result.known
     found: dict[str, Any] = {"split": "validation (PublicTest)", "labels": "fer2013"}
     found |= measure(validation.labels, np.ones(len(validation), bool))
-    if not copied.all():
-        found["without_duplicates"] = measure(validation.labels, ~copied)
+    if not duplicated.all():
+        found["without_duplicates"] = measure(validation.labels, ~duplicated)
     if people is not None:
         found["people"] = measure(people, people >= 0)
-        if (~copied & (people >= 0)).any():
-            found["people"]["without_duplicates"] = measure(people, ~copied & (people >= 0))
+        if (~duplicated & (people >= 0)).any():
+            found["people"]["without_duplicates"] = measure(people, ~duplicated & (people >= 0))
     curve = risk_coverage(
-        softmax(reading.int8_logits[known], reading.temperature), reading.truth[known]
+        softmax(result.int8_logits[known], result.temperature), result.truth[known]
     )
-    judged_by_people = people is not None and np.array_equal(people, reading.truth)
+    judged_by_people = people is not None and np.array_equal(people, result.truth)
     return found | {
         "judged_by": "votes" if judged_by_people else "fer2013",
         "agreement": round(int8.agreement, 6),
@@ -190,7 +193,50 @@ def _recipe(run: dict[str, Any], key: str) -> Any:
     return recipe.get(key, "") if isinstance(recipe, dict) else ""
 
 
-def threshold(reading: Reading, coverage: float) -> float:
+def threshold(result: ValidationResult, coverage: float) -> float:
     """Return the confidence under which the device says "uncertain"."""
-    logits = reading.int8_logits[reading.known]
-    return threshold_at(softmax(logits, reading.temperature), coverage)
+    logits = result.int8_logits[result.known]
+    return threshold_at(softmax(logits, result.temperature), coverage)
+
+
+def check_writable(out: Path) -> None:
+    """Raise UserError where the output cannot be written, before minutes of work go into it."""
+    if out.suffix != ".tflite":
+        raise UserError(f"{out} must end in .tflite; correct --out.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}); choose another place with --out."
+        ) from error
+    check_target(out)
+
+
+def write(
+    out: Path, flatbuffer: bytes, metadata: Metadata, card: Callable[[Metadata], str]
+) -> None:
+    """Write the model file with metadata and card inside; one rename puts it in place.
+
+    `card` makes the card's Markdown from the metadata as the device loads them. Raises UserError
+    where the file cannot be written or does not load.
+    """
+    with replacing(out, "--out") as part:
+        part.write_bytes(pack(flatbuffer, metadata))
+        text = card(load_model(part).metadata)
+        member = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes anywhere
+        member.compress_type = zipfile.ZIP_DEFLATED
+        member.create_system = 3
+        member.external_attr = 0o644 << 16
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.writestr(member, text)
+
+
+def read_card(path: Path) -> str:
+    """Return the Markdown of a model file's card. Raises UserError where there is none."""
+    found = load_model(path).path
+    with zipfile.ZipFile(found) as archive:
+        if CARD not in archive.namelist():
+            raise UserError(
+                f"{found} has no card inside; models that come with mien have a .md beside."
+            )
+        return archive.read(CARD).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The model card in Markdown that is written beside a model file."""
+"""The model card in Markdown that is written into a model file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from mien.tflite.model_file import Metadata
 
-from mien_convert.report import Column
+from mien_convert.report import VariantResult
 
 # Regulation (EU) 2024/1689; Annex III, point 1(c), and Article 50(3) hold where Article 5 does not.
 FORBIDDEN = """\
@@ -35,12 +35,12 @@ LIMITS = """\
   on them."""
 
 
-def commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
+def reproduction_commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
     """Return the commands that make the model again: training's, if known, and this one's.
 
     Of paths outside the working folder only the last part is told.
     """
-    words = ["mien-convert"]
+    words = ["mien-convert", "model"]
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if source is None or source.name != "COMMANDLINE":
@@ -58,11 +58,11 @@ def commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
         for key in ("subset", "seed", "labels", "weights"):
             if key in training:
                 run += [f"--{key}", str(training[key])]
-        trained = shlex.join([*run, "--run", context.params["model"].resolve().parent.name])
+        trained = shlex.join([*run, "--run", context.params["network"].resolve().parent.name])
     return [*([str(trained)] if trained else []), shlex.join(words)]
 
 
-def card(metadata: Metadata, columns: list[Column], commands: list[str]) -> str:
+def model_card(metadata: Metadata, variants: list[VariantResult], commands: list[str]) -> str:
     """Return the card's text; `commands` are shell lines that make the model again."""
     measured, original = metadata.metrics, metadata.metrics.get("without_duplicates", {})
     dropped = measured["n"] - original.get("n", 0)
@@ -90,7 +90,7 @@ def card(metadata: Metadata, columns: list[Column], commands: list[str]) -> str:
         _measures(metadata),
         f"int8 sees the same expression as float in {_percent(measured['agreement'])} of the "
         f"faces; mean KL divergence {measured['mean_kl']:.4f} nats.",
-        _variants(columns),
+        _variants(variants),
         "## Confidence",
         f"Logits are divided by the temperature {metadata.temperature:.3f} before the softmax. "
         f"Under a confidence of {metadata.threshold:.2f} the device says `uncertain`. Accuracy on "
@@ -182,17 +182,17 @@ def _measures(metadata: Metadata) -> str:
     return _rows(["", *(title for title, _ in scores)], rows)
 
 
-def _variants(columns: list[Column]) -> str:
+def _variants(variants: list[VariantResult]) -> str:
     rows = [
         [
-            column.name,
-            _percent(column.score["accuracy"]),
-            _percent(column.agreement),
-            f"{column.mean_kl:.4f}",
-            f"{column.size / 1000:.0f}",
-            f"{column.milliseconds:.2f}",
+            variant.name,
+            _percent(variant.score["accuracy"]),
+            _percent(variant.agreement),
+            f"{variant.mean_kl:.4f}",
+            f"{variant.size / 1000:.0f}",
+            f"{variant.latency_ms:.2f}",
         ]
-        for column in columns
+        for variant in variants
     ]
     head = ["variant", "accuracy", "agreement", "mean KL", "kB", "ms per face"]
     return (

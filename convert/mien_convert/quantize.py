@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from mien.classification.preprocess import normalize
 from mien.errors import UserError
 
 from mien_convert.tflite_graph import CONV, DENSE, DEPTHWISE, Layer, Network
-from mien_convert.tflite_runner import interpreter, logits, to_input
+from mien_convert.tflite_runner import interpreter, logits
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 Mean = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ LEVELS = 127  # weights are -127 to 127
 
 # The share of the calibration faces whose largest and least values a range covers. The rare face
 # beyond is clipped a little, and all others get finer steps.
-COVERED = 0.95
+RANGE_QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,20 @@ class Statistics:
 
 
 def to_int8(float32: bytes, calibration: Faces) -> bytes:
-    """Quantise a float network [1, S, S, 1] to [1, 7]; `calibration` is uint8 [n, S, S].
+    """Quantize a float network [1, S, S, 1] to [1, 7]; `calibration` is uint8 [n, S, S].
 
     Weights become int8 per output channel, activations int8 per tensor with the range that the
     calibration faces show, the input uint8, the output int8. The input's range is [-1, 1]
     whatever the faces show, so that a pixel's byte is its quantised value to half a step.
     Raises UserError where an operation has no int8 form.
     """
-    int8 = quantised(*prepared(float32, calibration))
+    int8 = quantize(*calibrate(float32, calibration))
     refuse_floats(int8)
     return int8
 
 
-def prepared(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
-    """Return what `quantised` takes: the float network, its logits centred, and its statistics.
+def calibrate(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
+    """Return what `quantize` takes: the float network, its logits centered, and its statistics.
 
     What int8 shifts the mean logits of the calibration faces by is taken off the last bias, so
     that no class gains at the cost of another.
@@ -60,21 +61,21 @@ def prepared(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
         return float32, statistics
     exact, coarse = (
         logits(float32, calibration),
-        logits(quantised(float32, statistics), calibration),
+        logits(quantize(float32, statistics), calibration),
     )
     shift = (exact - coarse).mean(axis=0)
     network.set_values(last.bias, network.values(last.bias) + shift)
     return network.to_bytes(), statistics
 
 
-def quantised(float32: bytes, statistics: Statistics, left: Layer | None = None) -> bytes:
-    """Quantise by measured statistics; the layer `left` stays float, to see what it costs."""
+def quantize(float32: bytes, statistics: Statistics, float_layer: Layer | None = None) -> bytes:
+    """Quantize by measured statistics; `float_layer` stays float, to measure what it costs."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
     network = Network(float32)
     for layer in network.layers():
-        if layer != left:
+        if layer != float_layer:
             correct_bias(network, layer, statistics.inputs[layer.weights])
     for tensor, (low, high) in statistics.ranges.items():
         network.set_range(tensor, low, high)
@@ -85,7 +86,7 @@ def quantised(float32: bytes, statistics: Statistics, left: Layer | None = None)
             network.to_bytes(),
             input_data_type=tf.uint8,
             output_data_type=tf.int8,
-            denylisted_nodes={network.name(left.target)} if left else None,
+            denylisted_nodes={network.name(float_layer.target)} if float_layer else None,
         )
     )
 
@@ -99,7 +100,7 @@ def measure(float32: bytes, faces: Faces) -> Statistics:
     shapes = {layer.weights: network.values(layer.weights).shape for layer in layers}
     sums: dict[int, Mean] = {weights: np.zeros(1) for weights in shapes}
     for index, face in enumerate(faces):
-        runner.set_tensor(network.input, to_input(face[np.newaxis]))
+        runner.set_tensor(network.input, normalize(face[np.newaxis]))
         runner.invoke()
         for place, tensor in enumerate(activations):
             values = runner.get_tensor(tensor)
@@ -107,8 +108,8 @@ def measure(float32: bytes, faces: Faces) -> Statistics:
         for layer in layers:
             mean = mean_input(runner.get_tensor(layer.source), layer, shapes[layer.weights])
             sums[layer.weights] = sums[layer.weights] + mean
-    low = np.quantile(extremes[..., 0], 1 - COVERED, axis=0)
-    high = np.quantile(extremes[..., 1], COVERED, axis=0)
+    low = np.quantile(extremes[..., 0], 1 - RANGE_QUANTILE, axis=0)
+    high = np.quantile(extremes[..., 1], RANGE_QUANTILE, axis=0)
     # Logits are never clipped: it is the surest faces that have the largest.
     low[-1], high[-1] = extremes[:, -1, 0].min(), extremes[:, -1, 1].max()
     return Statistics(

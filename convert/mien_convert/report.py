@@ -1,4 +1,4 @@
-"""The comparison that mien-convert prints: one column a variant, one row a measure."""
+"""Text tables of a conversion: variants against measures, and the costliest layers."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from typing import Any
 
 from mien.console import table
 
-from mien_convert.accuracy_gate import SIGNIFICANCE, Loss
+from mien_convert.accuracy_gate import SIGNIFICANCE, ClassRecallLoss
 from mien_convert.layer_errors import LayerError
 
 
 @dataclass(frozen=True)
-class Column:
-    """What was measured of one variant."""
+class VariantResult:
+    """Measures of one variant of the network."""
 
     name: str  # "float32", "float16", "dynamic", "int8"
     score: dict[str, Any]  # of mien.evaluation.metrics.score
     agreement: float  # share of faces read as the float model reads them
     mean_kl: float  # nats, KL(float model || this)
     size: int  # bytes
-    milliseconds: float  # median per face, one thread
+    latency_ms: float  # median per face, one thread
 
 
-def comparison(columns: list[Column], losses: list[Loss], labels: tuple[str, ...]) -> str:
+def comparison(
+    variants: list[VariantResult], losses: list[ClassRecallLoss], labels: tuple[str, ...]
+) -> str:
     """Return the table as text; the last column is int8 minus float32, in points.
 
     A recall's `p` is that of McNemar's exact test and stands where it is under 0.05.
     """
-    first, last = columns[0], columns[-1]
-    rows = [["", *(column.name for column in columns), f"{last.name} - {first.name}"]]
+    first, last = variants[0], variants[-1]
+    rows = [["", *(variant.name for variant in variants), f"{last.name} - {first.name}"]]
     for title, key in (
         ("accuracy", "accuracy"),
         ("balanced accuracy", "balanced_accuracy"),
         ("macro F1", "macro_f1"),
     ):
-        values = [100 * column.score[key] for column in columns]
+        values = [100 * variant.score[key] for variant in variants]
         rows.append([title, *(f"{v:.1f} %" for v in values), f"{values[-1] - values[0]:+.1f}"])
     lost = {loss.label: loss for loss in losses}
     for label in labels:
@@ -43,16 +45,16 @@ def comparison(columns: list[Column], losses: list[Loss], labels: tuple[str, ...
             continue
         loss = lost[label]
         note = f" (p {loss.p:.2g})" if loss.p < SIGNIFICANCE else ""
-        cells = [f"{100 * column.score['recall'][label]:.1f} %" for column in columns]
+        cells = [f"{100 * variant.score['recall'][label]:.1f} %" for variant in variants]
         rows.append([f"  {label} ({loss.count})", *cells, f"{0 - loss.points:+.1f}{note}"])
-    rows.append(["agreement", *(f"{100 * column.agreement:.1f} %" for column in columns), ""])
-    rows.append(["mean KL, nats", *(f"{column.mean_kl:.4f}" for column in columns), ""])
-    rows.append(["size, kB", *(f"{column.size / 1000:.0f}" for column in columns), ""])
-    rows.append(["ms per face", *(f"{column.milliseconds:.2f}" for column in columns), ""])
+    rows.append(["agreement", *(f"{100 * variant.agreement:.1f} %" for variant in variants), ""])
+    rows.append(["mean KL, nats", *(f"{variant.mean_kl:.4f}" for variant in variants), ""])
+    rows.append(["size, kB", *(f"{variant.size / 1000:.0f}" for variant in variants), ""])
+    rows.append(["ms per face", *(f"{variant.latency_ms:.2f}" for variant in variants), ""])
     return table(rows, right=range(1, len(rows[0])))
 
 
-def layer_table(layers: list[LayerError], most: int = 12) -> str:
+def layer_table(layers: list[LayerError], count: int = 12) -> str:
     """Return the layers that lose most in int8 as text, the costliest first."""
     rows = [["costliest layers in int8", "KL gained if float", "noise", "largest shift"]]
     rows += [
@@ -62,7 +64,7 @@ def layer_table(layers: list[LayerError], most: int = 12) -> str:
             f"{100 * layer.noise:.1f} %",
             f"{100 * layer.shift:.1f} %",
         ]
-        for layer in layers[:most]
+        for layer in layers[:count]
     ]
     return (
         table(rows, right=range(1, len(rows[0])))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from mien.classification.preprocess import normalize
 from mien.tflite.interpreter import interpreter_class
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
@@ -22,18 +23,10 @@ WARM_UP = 10  # calls before the clock runs
 TIMED = 100  # calls timed
 
 
-def to_input(faces: Faces) -> npt.NDArray[np.float32]:
-    """Scale bytes [n, S, S] to float32 [n, S, S, 1] in [-1, 1], as train.network.to_input does.
-
-    That module imports Keras, which this process keeps out; a test holds the two together.
-    """
-    return np.asarray(faces[..., np.newaxis], np.float32) / np.float32(127.5) - np.float32(1)
-
-
 def interpreter(flatbuffer: bytes, **options: Any) -> Any:
     """Return the device's interpreter on one thread, its tensors allocated."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that keeping all tensors takes memory is known
+        warnings.simplefilter("ignore")  # preserving all tensors warns about memory
         runner = interpreter_class()(model_content=flatbuffer, num_threads=1, **options)
     runner.allocate_tensors()
     return runner
@@ -62,11 +55,11 @@ def logits(
 def set_face(runner: Any, source: dict[str, Any], face: Faces) -> None:
     """Give an interpreter one face, uint8 [S, S], in the type that its input has."""
     bytes_in = source["dtype"] == np.uint8
-    given = face[np.newaxis, ..., np.newaxis] if bytes_in else to_input(face[np.newaxis])
+    given = face[np.newaxis, ..., np.newaxis] if bytes_in else normalize(face[np.newaxis])
     runner.set_tensor(source["index"], given)
 
 
-def milliseconds_per_face(flatbuffer: bytes) -> float:
+def latency_ms_per_face(flatbuffer: bytes) -> float:
     """Return the median time of one face on one thread of this machine, in ms."""
     runner = interpreter(flatbuffer)
     details = runner.get_input_details()[0]

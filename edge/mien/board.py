@@ -62,7 +62,7 @@ def is_pi(root: Path = SYSTEM_ROOT) -> bool:
 
 def cpu_temperature(root: Path = SYSTEM_ROOT) -> float | None:
     """Return the processor's temperature in degrees Celsius."""
-    zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
+    zones = _matching(root / "sys/class/thermal", "thermal_zone*")
     # Of several the one that names the processor; a Pi has "cpu-thermal", others "x86_pkg_temp".
     zones.sort(key=lambda zone: not re.search("cpu|pkg", _read_text(zone / "type")))
     for zone in zones:
@@ -95,7 +95,7 @@ def throttling(root: Path = SYSTEM_ROOT) -> Throttling | None:
     """Return what holds a Pi back, from sysfs or else from vcgencmd; None elsewhere."""
     if not is_pi(root):
         return None
-    for file in (root / "sys/devices/platform").glob("soc*/*firmware/get_throttled"):
+    for file in _matching(root / "sys/devices/platform", "soc*/*firmware/get_throttled"):
         value = _read_text(file)
         if re.fullmatch("(0x)?[0-9a-fA-F]+", value):
             return Throttling.of(int(value, 16))
@@ -123,6 +123,14 @@ def _vcgencmd(*words: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout if done.returncode == 0 else ""
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match; none where the folder cannot be read at present."""
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:  # also where this process has no descriptor left
+        return []
 
 
 def _read_text(path: Path) -> str:

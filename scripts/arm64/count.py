@@ -23,6 +23,7 @@ from mien.bench.inference import interpreter
 from mien.bench.scenes import Scene
 from mien.bench.stages import stages
 from mien.classification.classifier import Classifier
+from mien.detection import open_detector
 from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import load_model
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mien_convert.accuracy_gate import agreement, class_losses, mcnemar, mean_kl, refusals
+from mien_convert.accuracy_gate import agreement, class_losses, gate_failures, mcnemar, mean_kl
 
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -36,9 +36,9 @@ def test_accuracy_may_fall_by_exactly_the_limit() -> None:
     worse = labels.copy()
     worse[::100] = (worse[::100] + 1) % 7  # one of each class: 1.0 point
     args = (NAMES, 1.0, 3.0)
-    assert refusals(labels, logits_of(labels), logits_of(worse), *args) == []
+    assert gate_failures(labels, logits_of(labels), logits_of(worse), *args) == []
     worse[1] = 1
-    (reason,) = refusals(labels, logits_of(labels), logits_of(worse), *args)
+    (reason,) = gate_failures(labels, logits_of(labels), logits_of(worse), *args)
     assert reason.startswith("accuracy fell by 1.1 points (from 100.0 to 98.9 %)")
     assert "a 2.0, b 1.0" in reason
 
@@ -47,9 +47,9 @@ def test_a_recall_that_falls_by_accident_is_no_reason() -> None:
     labels = np.repeat(np.arange(7), [900, 56, 500, 900, 600, 650, 400])
     worse = labels.copy()
     worse[900:903] = 0  # 3 of 56: 5.4 points, p = 0.25
-    assert refusals(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0) == []
+    assert gate_failures(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0) == []
     worse[903:908] = 0  # 8 of 56: p = 0.008, 0.2 points of accuracy
-    (reason,) = refusals(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0)
+    (reason,) = gate_failures(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0)
     assert reason.startswith("b lost 14.3 points of recall on 56 faces (p = 0.0078)")
 
 
@@ -57,8 +57,8 @@ def test_a_recall_that_falls_for_certain_within_the_limit_is_no_reason() -> None
     labels = np.repeat(np.arange(7), 1000)
     worse = labels.copy()
     worse[:30] = 1  # 3.0 points, p = 2e-9
-    assert refusals(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0) == []
-    assert len(refusals(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 2.9)) == 1
+    assert gate_failures(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 3.0) == []
+    assert len(gate_failures(labels, logits_of(labels), logits_of(worse), NAMES, 1.0, 2.9)) == 1
 
 
 def test_a_class_without_faces_loses_nothing() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mien.errors import UserError
-from mien_convert.evaluate import Reading, people_labels, validation_faces
+from mien_convert.evaluate import ValidationResult, people_labels, validation_faces
 from mien_convert.metadata import creation_time, licences, metrics, read_run
-from mien_convert.report import Column
+from mien_convert.report import VariantResult
 from mien_train.data.fer2013 import load
 from mien_train.data.labels import VOTE_COLUMNS
 
@@ -35,7 +35,9 @@ def test_people_are_measured_where_they_agree(small_data: Path, tmp_path: Path) 
     assert np.bincount(people + 1).tolist() == [10, 0, 0, 0, 200]
     happy = np.zeros((len(validation), 7), np.float32)
     happy[:, 3] = 2
-    reading = Reading(happy, happy, people, 1.0, [Column("int8", {}, 1.0, 0.0, 1, 1.0)])
+    reading = ValidationResult(
+        happy, happy, people, 1.0, [VariantResult("int8", {}, 1.0, 0.0, 1, 1.0)]
+    )
     copied = np.arange(len(validation)) < 7
     found = metrics(reading, validation, copied, people)
     assert found["judged_by"] == "votes"

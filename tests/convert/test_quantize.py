@@ -10,9 +10,9 @@ import stripes
 from mien.errors import UserError
 from mien_convert.evaluate import check_input_range
 from mien_convert.export_worker import export, to_tflite
-from mien_convert.quantize import correct_bias, mean_input, measure, quantised, rounded, to_int8
+from mien_convert.quantize import correct_bias, mean_input, measure, quantize, rounded, to_int8
 from mien_convert.tflite_graph import CONV, DEPTHWISE, Layer, Network
-from mien_convert.tflite_runner import interpreter, logits, to_input
+from mien_convert.tflite_runner import interpreter, logits
 
 keras = pytest.importorskip("keras")
 
@@ -61,7 +61,7 @@ def test_the_inputs_range_does_not_depend_on_the_faces(float32: bytes) -> None:
 
 def test_another_input_range_is_refused(float32: bytes) -> None:
     statistics = measure(float32, np.full((1, 48, 48), 100, np.uint8))
-    int8 = quantised(float32, statistics)
+    int8 = quantize(float32, statistics)
     check_input_range(int8)
     scale = np.float32(2 / 255).tobytes()
     assert scale in int8
@@ -104,17 +104,10 @@ def test_rounded_weights_are_those_of_the_int8_file(float32: bytes) -> None:
     assert stored == pytest.approx(rounded(network.values(layer.weights), layer), abs=1e-6)
 
 
-def test_both_scalings_are_one() -> None:
-    from mien_train.classifier.model import to_input as trained
-
-    faces = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert (to_input(faces) == np.asarray(trained(faces))).all()
-
-
 def test_int8_shifts_no_class_on_the_calibration_faces(float32: bytes) -> None:
     faces, _ = stripes.faces(20, seed=9)
     exact = logits(float32, faces)
-    plain = logits(quantised(float32, measure(float32, faces)), faces)
+    plain = logits(quantize(float32, measure(float32, faces)), faces)
     centred = logits(to_int8(float32, faces), faces)
     before = np.abs((plain - exact).mean(axis=0)).max()
     after = np.abs((centred - exact).mean(axis=0)).max()

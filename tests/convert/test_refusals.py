@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mien.errors import UserError
-from mien_convert.cli import judging, refusal
-from mien_convert.export_worker import input_size, load, refuse_probabilities
+from mien_convert.commands.model import gate_truth, refusal
+from mien_convert.export_worker import refuse_probabilities
+from mien_train.classifier.predict import load_model, require_classifier
 
 Run = Callable[..., tuple[int, str, str]]
 keras = pytest.importorskip("keras")
@@ -74,30 +75,29 @@ def test_a_keras_file_cut_short(small_model: Path, tmp_path: Path) -> None:
         part.writestr("metadata.json", whole.read("metadata.json"))
         part.writestr("model.weights.h5", whole.read("model.weights.h5")[:3000])
     with pytest.raises(UserError, match="cannot be read as a Keras model"):
-        load(model)
+        load_model(model)
 
 
 @pytest.mark.parametrize(
-    ("shape", "outputs", "told"),
+    ("shape", "outputs", "words"),
     [
         ((48, 48, 3), 7, r"takes \[n, 48, 48, 3\]"),
         ((48, 40, 1), 7, r"takes \[n, 48, 40, 1\]"),
         ((48, 48, 1), 8, r"gives \[n, 8\]"),
     ],
 )
-def test_another_network(shape: tuple[int, ...], outputs: int, told: str) -> None:
+def test_another_network(shape: tuple[int, ...], outputs: int, words: str) -> None:
     inputs = keras.Input(shape)
     flat = keras.layers.GlobalAveragePooling2D()(inputs)
     model = keras.Model(inputs, keras.layers.Dense(outputs)(flat))
-    with pytest.raises(UserError, match=told):
-        input_size(model, Path("model.keras"))
+    with pytest.raises(UserError, match=words):
+        require_classifier(model, "model.keras")
 
 
-def test_a_network_of_this_form_has_its_size() -> None:
+def test_a_classifier_of_another_size_is_accepted() -> None:
     inputs = keras.Input((40, 40, 1))
     flat = keras.layers.GlobalAveragePooling2D()(inputs)
-    model = keras.Model(inputs, keras.layers.Dense(7)(flat))
-    assert input_size(model, Path("model.keras")) == 40
+    require_classifier(keras.Model(inputs, keras.layers.Dense(7)(flat)), "model.keras")
 
 
 def test_probabilities_are_no_logits() -> None:
@@ -126,12 +126,12 @@ def test_an_older_file_survives_a_refusal(
 
 def test_which_truth_judges(tmp_path: Path) -> None:
     votes, model = Path("votes.csv"), tmp_path / "model.keras"
-    assert judging(None, None, model) == "fer2013"
-    assert judging(None, votes, model) == "fer2013"
+    assert gate_truth(None, None, model) == "fer2013"
+    assert gate_truth(None, votes, model) == "fer2013"
     (tmp_path / "run.json").write_text('{"labels": "votes"}')
-    assert judging(None, votes, model) == "votes"
-    assert judging(None, None, model) == "fer2013"
-    assert judging("fer2013", votes, model) == "fer2013"
+    assert gate_truth(None, votes, model) == "votes"
+    assert gate_truth(None, None, model) == "fer2013"
+    assert gate_truth("fer2013", votes, model) == "fer2013"
     for labels, file in (("votes", None), ("people", votes)):
         with pytest.raises(UserError):
-            judging(labels, file, model)
+            gate_truth(labels, file, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,20 @@ def test_the_clock_is_the_firmwares_on_a_pi(tmp_path: Path, vcgencmd: Path) -> N
     (vcgencmd / "measure_clock").write_text("frequency(0)=1500019456\n")
     assert board.cpu_clock(root) == pytest.approx(1500.02, abs=0.01)  # sysfs does not know it
     assert board.cpu_clock_limit(root) == 2400
+
+
+def test_no_reading_raises_where_no_descriptor_is_left(tmp_path: Path) -> None:
+    zone = "sys/class/thermal/thermal_zone0"
+    root = put(tmp_path, {**PI, f"{zone}/type": "cpu-thermal\n", f"{zone}/temp": "61234\n"})
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        readings = [board.cpu_temperature(root), board.throttling(root), board.cpu_clock(root)]
+        readings += [board.cpu_clock_limit(root), board.board_name(root), board.memory(root)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert readings == [None] * 6
+    assert board.cpu_temperature(root) == 61.234
 
 
 def test_memory_is_what_is_available(tmp_path: Path) -> None:

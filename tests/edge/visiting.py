@@ -49,9 +49,12 @@ def served(
     pause: PauseSwitch | None = None,
     blur: bool = False,
     terminal: bool = True,
+    **options: Any,
 ) -> Iterator[WebOutput]:
     where = parse_bind_address(address)
-    output = WebOutput(where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal)
+    output = WebOutput(
+        where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal, **options
+    )
     try:
         yield output
     finally:
@@ -76,14 +79,17 @@ def get_json(output: WebOutput, path: str) -> Any:
     return json.loads(get(output, path)[2])
 
 
-def watch(output: WebOutput, path: str, receive_buffer: int | None = None) -> socket.socket:
+def watch(
+    output: WebOutput, path: str, receive_buffer: int | None = None, **headers: str
+) -> socket.socket:
     """Ask for a stream and return the socket, unread."""
     viewer = socket.socket()
     if receive_buffer is not None:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     viewer.settimeout(10 * PATIENCE)
     viewer.connect(("127.0.0.1", output.port))
-    viewer.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", *(f"{k}: {v}" for k, v in headers.items())]
+    viewer.sendall("\r\n".join([*lines, "", ""]).encode())
     return viewer
 
 

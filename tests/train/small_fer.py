@@ -68,11 +68,11 @@ def write_bad(folder: Path) -> None:
 
 
 BAD = {
-    "train/angry/Training_950.jpg": "not a picture",
-    "train/angry/Training_951.jpg": "empty file",
+    "train/angry/Training_950.jpg": "is not a picture that Mien reads; give a JPEG or PNG file",
+    "train/angry/Training_951.jpg": "is empty; copy it again",
     "train/contempt/Training_954.jpg": "its folder is none of the seven classes",
     "train/fear/Training_952.jpg": "is 48x50, not 48x48 pixels",
-    "train/sad/Training_953.jpg": "JPEG is cut off",
+    "train/sad/Training_953.jpg": "is cut off; copy it again",
 }
 
 

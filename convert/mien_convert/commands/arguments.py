@@ -1,4 +1,4 @@
-"""Arguments, faces and document of the commands that measure a model file."""
+"""Arguments, faces and JSON output that the measuring commands share."""
 
 from __future__ import annotations
 

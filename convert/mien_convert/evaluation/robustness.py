@@ -1,4 +1,4 @@
-"""Measures how a model reads faces that are blurred, noisy, dark, small, turned or cut badly."""
+"""Robustness: accuracy on blurred, noisy, dark, small, rotated and badly cropped faces."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mien.evaluation.metrics import score
 
 Gray = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]  # [n, s, s]
-Truths = dict[str, npt.NDArray[np.int64]]  # by its name, [n]; -1 where people did not agree
+Truths = dict[str, npt.NDArray[np.int64]]  # "benchmark", "people": [n], -1 where not known
 Change = Callable[[Gray, np.random.Generator], Gray]  # of one face, uint8 [s, s]
-Place = tuple[float, float, float]  # of a box: centre right and down, side; in picture sides
+Square = tuple[float, float, float]  # center right and down, side; in picture sides
 
 SENSOR_NOISE = 3.0  # gray levels, standard deviation; what a dark picture drowns in
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that happens to every face."""
+    """One corruption of every face."""
 
     family: str
     level: str  # for a reader, with its unit
@@ -34,24 +34,24 @@ class Condition:
 
 
 def conditions() -> list[Condition]:
-    """Return all conditions."""
+    """Return all conditions, the unchanged faces first."""
     found = [Condition("as it is", "", lambda face, _: face)]
     found += [Condition("blur", f"{s:g} px", partial(blurred, sigma=s)) for s in (0.5, 1, 1.5, 2)]
     found += [Condition("noise", f"sd {s}", partial(noisy, deviation=s)) for s in (5, 10, 20, 30)]
     found += [Condition("low light", f"1/{f}", partial(dark, share=1 / f)) for f in (2, 4, 8, 16)]
-    found += [Condition("JPEG", f"q {q}", partial(packed, quality=q)) for q in (50, 30, 15, 8)]
-    found += [Condition("small", f"{s} px", partial(small, side=s)) for s in (32, 24, 16, 12)]
+    found += [Condition("JPEG", f"q {q}", partial(compressed, quality=q)) for q in (50, 30, 15, 8)]
+    found += [Condition("small", f"{s} px", partial(downsized, side=s)) for s in (32, 24, 16, 12)]
     found += [
-        Condition("rotated", f"{a:+d}°", partial(turned, degrees=a))
+        Condition("rotated", f"{a:+d}°", partial(rotated, degrees=a))
         for a in (-15, -10, -5, 5, 10, 15)
     ]
     found += [
-        Condition("shifted", f"{way} {100 * d:.0f} %", partial(cut, place=(x * d, y * d, 1.0)))
+        Condition("shifted", f"{way} {100 * d:.0f} %", partial(cropped, square=(x * d, y * d, 1.0)))
         for way, x, y in (("right", 1, 0), ("down", 0, 1), ("up", 0, -1))
         for d in (0.05, 0.1, 0.15)
     ]
     found += [
-        Condition("scaled", f"{s:g}", partial(cut, place=(0.0, 0.0, s)))
+        Condition("scaled", f"{s:g}", partial(cropped, square=(0.0, 0.0, s)))
         for s in (0.8, 0.9, 1.1, 1.2, 1.35)
     ]
     return found
@@ -72,33 +72,33 @@ def dark(face: Gray, rng: np.random.Generator, share: float) -> Gray:
     return _bytes(face * share + rng.normal(0, SENSOR_NOISE, face.shape))
 
 
-def packed(face: Gray, rng: np.random.Generator, quality: int) -> Gray:
+def compressed(face: Gray, rng: np.random.Generator, quality: int) -> Gray:
     """Compress and read back."""
     data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def small(face: Gray, rng: np.random.Generator, side: int) -> Gray:
+def downsized(face: Gray, rng: np.random.Generator, side: int) -> Gray:
     """Give the face only `side` px; the device enlarges it."""
     return np.asarray(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def turned(face: Gray, rng: np.random.Generator, degrees: float) -> Gray:
-    """Turn about the centre, the border repeated."""
+def rotated(face: Gray, rng: np.random.Generator, degrees: float) -> Gray:
+    """Turn about the center, the border repeated."""
     return _warped(face, (0.0, 0.0, 1.0), degrees)
 
 
-def cut(face: Gray, rng: np.random.Generator, place: Place) -> Gray:
+def cropped(face: Gray, rng: np.random.Generator, square: Square) -> Gray:
     """Cut another square; outside of the picture its border is repeated."""
-    return _warped(face, place, 0.0)
+    return _warped(face, square, 0.0)
 
 
-def _warped(face: Gray, place: Place, degrees: float) -> Gray:
+def _warped(face: Gray, square: Square, degrees: float) -> Gray:
     side = face.shape[0]
     middle = (side - 1) / 2
-    centre = (middle + place[0] * side, middle + place[1] * side)
-    matrix = cv2.getRotationMatrix2D(centre, degrees, 1 / place[2])
-    matrix[:, 2] += (middle - centre[0], middle - centre[1])
+    center = (middle + square[0] * side, middle + square[1] * side)
+    matrix = cv2.getRotationMatrix2D(center, degrees, 1 / square[2])
+    matrix[:, 2] += (middle - center[0], middle - center[1])
     flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
     warped = cv2.warpAffine(face, matrix, (side, side), flags=flags, borderMode=border)
     return np.asarray(warped, np.uint8)

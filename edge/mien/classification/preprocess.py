@@ -66,6 +66,15 @@ def tta_crops(
     return np.concatenate([seen, seen[:, :, ::-1]])
 
 
+def normalize(faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Scale gray bytes uint8 [n, S, S] to the float network's float32 [n, S, S, 1] in [-1, 1].
+
+    Training and conversion use this. The int8 network takes the bytes themselves: quantized on
+    [-1, 1], a pixel's byte is its quantized value.
+    """
+    return np.asarray(faces[..., np.newaxis], np.float32) / np.float32(127.5) - np.float32(1)
+
+
 def _require_gray(gray: npt.NDArray[np.uint8]) -> None:
     if gray.dtype != np.uint8 or gray.ndim != 2 or gray.size == 0:
         raise ValueError(f"a gray picture is uint8 [H, W], not {gray.dtype} {list(gray.shape)}")

@@ -19,8 +19,8 @@ from mien.classification.preprocess import preprocess_face
 from mien.console import progress, table
 from mien.errors import UserError
 from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
-from mien.evaluation.ferplus import majority
-from mien.evaluation.metrics import score
+from mien.evaluation.ferplus import read_votes
+from mien.evaluation.truths import score_where, truths, vote_measures
 from mien.tflite.model_file import Metadata, load_model
 
 BATCH = 256  # faces held at once
@@ -34,7 +34,7 @@ def evaluate(
         typer.Argument(
             metavar="DATA",
             help="A folder or zip of face crops in class folders, at the top or in a folder per "
-            "split.",
+            "split; or fer2013.csv.",
         ),
     ],
     split: Annotated[
@@ -84,22 +84,27 @@ def evaluate(
     for name in faces.ignored:
         print(f"mien: left out {name} in {data}, which is no class of the model", file=sys.stderr)
     skipped: list[str] = []
-    seen = None
+    voted: dict[str, npt.NDArray[np.floating]] = {}
     if votes is not None:  # before the faces are read, so that a wrong file is told at once
         names = [name for name, _ in faces.members]
-        seen = dict(zip(names, majority(votes, names, loaded.metadata.labels), strict=True))
+        voted = dict(zip(names, read_votes(votes, names), strict=True))
     names, folders, logits = _classify(faces, classifier, skipped)
-    truths = {"fer2013": folders}
-    if seen is not None:
-        truths["votes"] = np.array([seen[name] for name in names], np.int64)
+    probabilities = softmax(logits, loaded.metadata.temperature)
+    table_of_votes = np.stack([voted[name] for name in names]) if voted else None
     found = {
-        truth: _scores(answers, logits, loaded.metadata)
-        for truth, answers in truths.items()
-        if (answers >= 0).any()
+        truth: scores
+        for truth, answers in truths(table_of_votes, folders, loaded.metadata.labels).items()
+        if (
+            scores := score_where(
+                answers, probabilities, loaded.metadata.labels, loaded.metadata.threshold
+            )
+        )
     }
-    if labels not in found:
+    if NAMED[labels] not in found:
         raise UserError(f"people agree about none of the faces in {data}; use --labels fer2013.")
     document = _document(faces, loaded.metadata, classifier, labels, found, skipped)
+    if table_of_votes is not None:
+        document |= vote_measures(table_of_votes, probabilities, loaded.metadata.labels)
     if as_json:
         print(json.dumps(document, indent=1, allow_nan=False))
     else:
@@ -133,16 +138,6 @@ def _classify(
     return names, np.array(labels, np.int64), np.concatenate(logits)
 
 
-def _scores(
-    answers: npt.NDArray[np.int64], logits: npt.NDArray[np.float32], metadata: Metadata
-) -> dict[str, Any]:
-    """Return the measures on the faces whose answer, int64 [n], is not -1."""
-    probabilities = softmax(logits[answers >= 0], metadata.temperature)
-    scores = score(answers[answers >= 0], probabilities, metadata.labels)
-    scores["uncertain"] = float((probabilities.max(axis=1) < metadata.threshold).mean())
-    return scores
-
-
 def _inputs(batch: Sequence[LabelledFace], metadata: Metadata) -> npt.NDArray[np.uint8]:
     return np.stack([preprocess_face(gray, None, metadata) for _, _, gray in batch])
 
@@ -156,14 +151,14 @@ def _document(
     skipped: Sequence[str],
 ) -> dict[str, Any]:
     """Return what is printed as JSON: the measures by `truth`, those by the other one aside."""
-    others = {NAMED[key]: scores for key, scores in found.items() if key != truth}
+    others = {key: scores for key, scores in found.items() if key != NAMED[truth]}
     return {
         "model": {"name": metadata.name, "version": metadata.version, "sha256": metadata.sha256},
         "data": str(faces.path),
         "split": faces.split,
         "other_splits": list(faces.others),
         "truth": truth,
-        **found[truth],
+        **found[NAMED[truth]],
         **others,
         "labels": list(metadata.labels),
         "temperature": metadata.temperature,
@@ -177,14 +172,13 @@ def _card(document: dict[str, Any], metadata: Metadata) -> str:
     """Return the document for a reader, beside what the model's file promises."""
     where = document["data"] + (f", {document['split']}" if document["split"] else "")
     lines = [f"{metadata.name} {metadata.version} on {document['n']} faces of {where}"]
-    other = next((key for key in NAMED.values() if key in document), None)
+    others = [key for key in ("benchmark", "people", "agreed") if key in document]
     promised = promise(metadata, document["truth"])
-    heads = [NAMED[document["truth"]] if other else "here"]
-    heads += ["promised"] if promised else []
-    heads += [other] if other else []
+    heads = [NAMED[document["truth"]] if others else "here"]
+    heads += [*(["promised"] if promised else []), *others]
 
     def row(name: str, *keys: str) -> list[str]:
-        cells = [document, *([promised] if promised else []), *([document[other]] if other else [])]
+        cells = [document, *([promised] if promised else []), *(document[key] for key in others)]
         return [name, *(_percent(_within(cell, keys)) for cell in cells)]
 
     if document["other_splits"]:
@@ -196,9 +190,18 @@ def _card(document: dict[str, Any], metadata: Metadata) -> str:
     ]
     rows += [row(f"recall {label}", "recall", label) for label in metadata.labels]
     rows.append(row("uncertain", "uncertain"))
-    lines += ["", table(rows, right=(1, 2, 3))]
-    if other:
-        lines += ["", f"{NAMED['votes']}: where most of ten people saw one of the model's classes"]
+    rows.append(row("accuracy of certain", "accuracy_of_certain"))
+    lines += ["", table(rows, right=range(1, len(heads) + 1))]
+    if others:
+        lines += ["", "people: the majority of ten votes is one of the model's classes"]
+        lines += ["agreed: that majority is the data's label as well"]
+    if "by_voters" in document:
+        rule, voters = document["ferplus_rule"], document["by_voters"]
+        lines += [
+            f"FER+'s own rule, eight classes: {_percent(rule['accuracy'])} of {rule['n']} faces",
+            "by voters who agree: "
+            + ", ".join(f"{k} {_percent(row['accuracy'])}" for k, row in voters.items()),
+        ]
     if promised:
         split = metadata.metrics.get("split", "an unnamed split")
         lines += ["", f"promised: what the model's file says of {split}, n {promised.get('n')}"]

@@ -1,7 +1,7 @@
-"""What ten people saw in each face: the votes of FER+ by file name, as `mien-train votes` writes.
+"""FER+ votes: ten people's opinions on each face of FER-2013, and the truths made of them.
 
 Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
-Distribution", ICMI 2016. Microsoft's own file goes by rows; only the workstation can join that.
+Distribution", ICMI 2016. Votes are float [n, 10] in the order of COLUMNS; zeros: no votes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import numpy.typing as npt
 
 from mien.errors import UserError
 
-# FER+'s columns in its order, and what the classes of FER-2013 call the same.
+Votes = npt.NDArray[np.floating]
+Labels = npt.NDArray[np.int64]
+
+# FER+'s columns in its order, and FER-2013's names of the same classes.
 COLUMNS = {
     "neutral": "neutral",
     "happiness": "happy",
@@ -31,32 +34,67 @@ COLUMNS = {
 }
 
 
-def majority(path: Path, names: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return what most people saw in each of the faces, int64 [n], an index into `labels`.
+def read_votes(path: Path, names: Sequence[str]) -> Votes:
+    """Return the votes for faces, float64 [n, 10], from a csv as `mien-train votes` writes it.
 
-    -1 where that is a tie, none of `labels`, or the file says nothing of the face. `names` are
-    paths of files, "test/happy/PublicTest_1.jpg"; in the file the folders may be left out as long
-    as the name has no namesake. Raises UserError where the file has other content, or votes for
+    `names` are paths of files, "test/happy/PublicTest_1.jpg"; in the csv the folders may be left
+    out where the name is unique. Raises UserError where the csv has other content, or votes for
     none of the faces.
     """
     votes = _read(path)
     shared = Counter(_bare(name) for name in names)
-    index = {label: place for place, label in enumerate(labels)}
-    label_of_column = np.array([index.get(name or "", -1) for name in COLUMNS.values()], np.int64)
-    found = np.full(len(names), -1, np.int64)
-    known = 0
-    for place, name in enumerate(names):
+    found = np.zeros((len(names), len(COLUMNS)))
+    for index, name in enumerate(names):
         row = votes.get(_with_folder(name))
         if row is None and shared[_bare(name)] == 1:
             row = votes.get(_bare(name))
-        if row is None:
-            continue
-        known += 1
-        if row.max() > 0 and (row == row.max()).sum() == 1:
-            found[place] = label_of_column[row.argmax()]
-    if not known:
+        if row is not None:
+            found[index] = row
+    if not found.any():
         raise UserError(f"{path} has votes for none of the faces; check that they belong together.")
     return found
+
+
+def majority(votes: Votes, labels: Sequence[str], ties_to_first: bool = False) -> Labels:
+    """Return the most voted class of each face, int64 [n], index into `labels`.
+
+    -1 where that is none of `labels`, a tie, or there are no votes. With `ties_to_first` a tie goes
+    to the first of its columns, as NumPy's argmax does and many published figures with it.
+    """
+    top = votes.max(axis=1)
+    single = (votes == top[:, None]).sum(axis=1) == 1
+    decided = (top > 0) & (single | ties_to_first)
+    return np.where(decided, _label_of_column(labels)[votes.argmax(axis=1)], -1)
+
+
+def agreed(votes: Votes, fer2013: Labels, labels: Sequence[str]) -> Labels:
+    """Return FER-2013's label where it is also the majority of the votes, else -1; int64 [n]."""
+    return np.where(majority(votes, labels) == fer2013, fer2013, -1)
+
+
+def microsoft_majority(votes: Votes, labels: Sequence[str]) -> Labels:
+    """Return FER+'s own eight-class truth, int64 [n], index into (*labels, "contempt").
+
+    The rule of https://github.com/microsoft/FERPlus, mode "majority": single votes are dropped, a
+    class needs more than half of the rest; -1 for a face without one, "unknown" and "no face".
+    """
+    kept = np.where(votes > 1, votes, 0.0)
+    decided = kept.max(axis=1) > 0.5 * kept.sum(axis=1)
+    columns = _label_of_column(labels)
+    columns[tuple(COLUMNS).index("contempt")] = len(labels)
+    return np.where(decided, columns[kept.argmax(axis=1)], -1)
+
+
+def voters_agreeing(votes: Votes) -> Labels:
+    """Return how many of ten voters chose the most voted column, int64 [n]; 0 without votes."""
+    total = votes.sum(axis=1)
+    share = np.divide(votes.max(axis=1), total, out=np.zeros(len(votes)), where=total > 0)
+    return np.asarray(np.rint(10 * share), np.int64)
+
+
+def _label_of_column(labels: Sequence[str]) -> Labels:
+    index = {label: k for k, label in enumerate(labels)}
+    return np.array([index.get(name or "", -1) for name in COLUMNS.values()], np.int64)
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[np.float64]]:

@@ -95,7 +95,7 @@ def open_integrations(
         if options.web is not None:
             from mien.web.server import WebOutput
 
-            page = WebOutput(options.web, options.token, name, labels, pause, options.blur)
+            page = WebOutput(options.web, options.token, name, labels, pause, options.blur, say=say)
             undo.callback(page.close)
             outputs.append(page)
             say(page.sentence)

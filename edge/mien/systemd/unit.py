@@ -53,6 +53,8 @@ UMask=0027
 MemoryMax={memory}
 MemorySwapMax=0
 TasksMax=128
+# The page holds at most 128 connections; cameras and models take some thirty descriptors.
+LimitNOFILE=1024
 Nice=5
 
 {network}

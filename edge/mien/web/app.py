@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 from mien.web.mjpeg import BOUNDARY, MjpegBroadcaster
 from mien.web.prometheus import CONTENT_TYPE, exposition, registry_of
@@ -31,17 +31,46 @@ STATIC_FILES = {
 }
 
 
+class StreamSlots:
+    """Places for viewers; a place is taken before the stream begins."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+
+    def take(self) -> bool:
+        """Take a place; return whether there was one."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    def give_back(self) -> None:
+        """Free a place."""
+        self._free += 1
+
+
 class ViewerStream(StreamingResponse):
-    """A stream that lets a viewer go who takes nothing for a while."""
+    """A stream to one viewer, who is disconnected after taking nothing for a while."""
+
+    def __init__(self, content: AsyncIterator[bytes], slots: StreamSlots, kind: str) -> None:
+        super().__init__(content, media_type=kind)
+        self._slots = slots
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the stream, then give its place back."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._slots.give_back()
 
     async def stream_response(self, send: Send) -> None:
-        """Send it, each piece within the time."""
+        """Send each piece within the time."""
 
-        async def send_soon(message: object) -> None:
+        async def send_in_time(message: object) -> None:
             await asyncio.wait_for(send(message), SEND_TIMEOUT_S)  # type: ignore[arg-type]
 
         with contextlib.suppress(asyncio.TimeoutError):
-            await super().stream_response(send_soon)
+            await super().stream_response(send_in_time)
 
 
 class EventStream:
@@ -51,32 +80,27 @@ class EventStream:
         self._state = state
         self._broadcaster = broadcaster
         self._line: tuple[object, bytes] = (None, b"")
-        self.listeners = 0
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield events until the server ends."""
-        self.listeners += 1
         moments = self._state.moments(0)
         last = moments[-1]["number"] if moments else 0
         sent_version: object = None
         silent = 0.0
-        try:
-            yield b"retry: 2000\n\n"
-            while not self._broadcaster.closed:
-                version = self._state.version()
-                for moment in self._state.moments(last):
-                    last = moment["number"]
-                    yield _event("moment", moment)
-                if version != sent_version:
-                    sent_version, silent = version, 0.0
-                    yield self._state_line(version)
-                elif (silent := silent + EVENT_INTERVAL_S) >= KEEPALIVE_S:
-                    # The rates sink while no frame comes.
-                    silent = 0.0
-                    yield _event("state", self._state.snapshot())
-                await asyncio.sleep(EVENT_INTERVAL_S)
-        finally:
-            self.listeners -= 1
+        yield b"retry: 2000\n\n"
+        while not self._broadcaster.closed:
+            version = self._state.version()
+            for moment in self._state.moments(last):
+                last = moment["number"]
+                yield _event("moment", moment)
+            if version != sent_version:
+                sent_version, silent = version, 0.0
+                yield self._state_line(version)
+            elif (silent := silent + EVENT_INTERVAL_S) >= KEEPALIVE_S:
+                # The rates sink while no frame comes.
+                silent = 0.0
+                yield _event("state", self._state.snapshot())
+            await asyncio.sleep(EVENT_INTERVAL_S)
 
     def _state_line(self, version: object) -> bytes:
         """Return the state's event, made once for all listeners."""
@@ -90,11 +114,15 @@ def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
     registry = registry_of(state, broadcaster)
     events = EventStream(state, broadcaster)
 
+    pictures, listeners = StreamSlots(MAX_STREAMS), StreamSlots(MAX_STREAMS)
+
     async def live(request: Request) -> Response:
-        if broadcaster.viewers >= MAX_STREAMS:
-            return _busy()
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        return ViewerStream(broadcaster.stream(), media_type=kind)
+        if request.method == "HEAD":
+            return Response(media_type=kind)
+        if not pictures.take():
+            return _busy()
+        return ViewerStream(broadcaster.stream(), pictures, kind)
 
     async def snapshot(request: Request) -> Response:
         jpeg = await broadcaster.newest()
@@ -103,9 +131,11 @@ def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
         return Response(jpeg, media_type="image/jpeg")
 
     async def listen(request: Request) -> Response:
-        if events.listeners >= MAX_STREAMS:
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        if not listeners.take():
             return _busy()
-        return ViewerStream(events.stream(), media_type="text/event-stream")
+        return ViewerStream(events.stream(), listeners, "text/event-stream")
 
     async def now(request: Request) -> Response:
         return JSONResponse(state.snapshot())

@@ -20,12 +20,13 @@ from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.errors import UserError
 from mien.web.binding import BindAddress, is_host_allowed
+from mien.web.connections import CONNECTION
 
 MIN_TOKEN_LENGTH = 8  # characters of a token that a person chooses
 TOKEN_FILE = "page-token"
@@ -82,11 +83,21 @@ class AuthMiddleware:
         request = Request(scope, receive)
         refusal = self._refuse_stranger(request.headers)
         if refusal is None and self._token is not None:
-            refusal = await self._ask(request, self._token)
+            try:
+                refusal = await self._ask(request, self._token)
+            except ClientDisconnect:  # in the middle of the log-in form
+                return
         if refusal is not None:
             await refusal(scope, receive, send_guarded)
-        else:
+            return
+        connection = scope.get(CONNECTION)
+        if connection is not None:
+            connection.authorized = True
+        try:
             await self._app(scope, receive, send_guarded)
+        finally:
+            if connection is not None:
+                connection.authorized = False
 
     def _refuse_stranger(self, headers: Headers) -> Response | None:
         """Refuse what another page in the visitor's browser sends."""
@@ -106,7 +117,7 @@ class AuthMiddleware:
 
     async def _ask(self, request: Request, token: str) -> Response | None:
         """Return None for a visitor with the token, else what to answer."""
-        path = request.url.path
+        path = request.scope["path"]
         if path in PUBLIC_PATHS or path == "/page.css":
             return None
         if path == "/login" and request.method == "POST":

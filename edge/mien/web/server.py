@@ -18,11 +18,11 @@ from mien.errors import UserError
 from mien.log import LogEvent
 from mien.outputs.anonymize import FaceAnonymizer
 from mien.pipeline.results import FrameResult
-from mien.sources.base import Change, Frame
+from mien.sources.base import Change, Frame, Say
 from mien.sources.pausable import PauseSwitch
 from mien.web.binding import BindAddress, allowed_hosts, host_and_port, listen_on
 
-MAX_CONNECTIONS = 64
+BACKLOG = 64  # connections that the kernel holds, and that are accepted at once
 TCP_USER_TIMEOUT_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
 SEND_BUFFER_BYTES = 64 * 1024  # per viewer; the kernel takes twice that
 START_TIMEOUT_S = 10.0  # s for the server to start
@@ -57,6 +57,7 @@ class WebOutput:
         blur: bool = False,
         temperature: Callable[[], float | None] = cpu_temperature,
         terminal: bool | None = None,
+        say: Say = print,
     ) -> None:
         check_installed()
         from mien.web.auth import choose_token, stored_token
@@ -73,6 +74,7 @@ class WebOutput:
         self.port = int(self._socket.getsockname()[1])
         self.url = f"http://{host_and_port(_display_host(address), self.port)}/"
         self._address = address
+        self._say = say
         self._blur = FaceAnonymizer() if blur else None
         self.state = PageState(name, labels, pause, temperature)
         self.broadcaster = MjpegBroadcaster(pause)
@@ -114,7 +116,9 @@ class WebOutput:
 
         from mien.web.app import application
         from mien.web.auth import AuthMiddleware
+        from mien.web.connections import ConnectionLimiter
 
+        limiter = ConnectionLimiter(self._say)
         for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
             logger = logging.getLogger(name)
             # Its words are for those who write servers; ours go through the run.
@@ -137,14 +141,17 @@ class WebOutput:
             lifespan="on",
             server_header=False,
             ws="none",
-            http="h11",
+            http=limiter.protocol,  # type: ignore[arg-type]
             loop="asyncio",
-            limit_concurrency=MAX_CONNECTIONS,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         self._thread = threading.Thread(
-            target=_serve, args=(server, self._socket), name="mien-web", daemon=True
+            target=_serve,
+            args=(server, self._socket, limiter.count_bad),
+            name="mien-web",
+            daemon=True,
         )
         self._thread.start()
         for _ in range(int(START_TIMEOUT_S / 0.01)):
@@ -169,8 +176,15 @@ class _LifespanRouter:
         await inner(scope, receive, send)
 
 
-def _serve(server: Any, listening: socket.socket) -> None:
-    asyncio.run(server.serve(sockets=[listening]))
+def _serve(server: Any, listening: socket.socket, report: Callable[[str], object]) -> None:
+    async def serve() -> None:
+        def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            report(str(context["message"]))  # asyncio's own handler would print a traceback
+
+        asyncio.get_running_loop().set_exception_handler(handle)
+        await server.serve(sockets=[listening])
+
+    asyncio.run(serve())
 
 
 def _display_host(address: BindAddress) -> str:

@@ -133,10 +133,10 @@ def test_what_is_no_data(tmp_path: Path) -> None:
     whole = zip_folder(write_faces(tmp_path / "data"), tmp_path / "half.zip").read_bytes()
     (tmp_path / "half.zip").write_bytes(whole[: len(whole) // 2])
     for name, words in (
-        ("none", "There is no"),
+        ("none", "There is no file or folder"),
         ("empty", "holds no pictures"),
-        ("text.zip", "neither a folder nor a zip"),
-        ("half.zip", "neither a folder nor a zip"),
+        ("text.zip", "neither a folder nor a complete zip"),
+        ("half.zip", "neither a folder nor a complete zip"),
         ("loose", "none of the class folders"),
     ):
         with pytest.raises(UserError, match=words):

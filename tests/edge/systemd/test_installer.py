@@ -71,6 +71,7 @@ def test_the_unit_is_watched_and_hardened() -> None:
         "SupplementaryGroups": "video",
         "ProtectSystem": "strict",
         "NoNewPrivileges": "yes",
+        "LimitNOFILE": "1024",
         "PrivateNetwork": "yes",
         "StateDirectory": "mien",
         "Restart": "on-failure",

@@ -89,7 +89,7 @@ def test_csv_with_bad_rows(tmp_path: Path) -> None:
     data = load(path)
     assert len(data) == 21
     assert len(data.problems) == 8
-    assert "not 48x48" in next(p.reason for p in data.problems if "row00027" in p.name)
+    assert "not a square" in next(p.reason for p in data.problems if "row00027" in p.name)
 
 
 def test_csv_in_a_zip_and_with_other_columns(tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def make_csv_without_rows(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (make_nothing, "there is no"),
-        (make_empty_folder, "train/<class>/"),
-        (make_text, "neither a complete zip nor"),
-        (make_half_a_zip, "download FER-2013 again"),
-        (make_empty_zip, "holds no FER-2013 pictures"),
+        (make_nothing, "There is no"),
+        (make_empty_folder, "holds no pictures"),
+        (make_text, "neither a folder nor a complete zip"),
+        (make_half_a_zip, "copy or download it again"),
+        (make_empty_zip, "holds no pictures"),
         (make_class_missing, "test/disgust"),
         (make_other_csv, "no column emotion"),
         (make_csv_without_rows, "no FER-2013 rows"),

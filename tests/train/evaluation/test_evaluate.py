@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 from mien.classification.prediction import softmax
+from mien.classification.preprocess import normalize
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien_train.classifier.model import to_input
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.evaluate import evaluate
@@ -90,7 +90,7 @@ def test_command(model: Path, fer: Path, tmp_path: Path, mien_train: Run) -> Non
     part = data.select(data.splits == "validation")
     network = keras.saving.load_model(model / "model.keras")
     expected = score(
-        part.labels, softmax(network.predict(to_input(part.images), verbose=0)), LABELS
+        part.labels, softmax(network.predict(normalize(part.images), verbose=0)), LABELS
     )
     assert document["split"] == "validation"
     for key in ("accuracy", "balanced_accuracy", "macro_f1", "ece"):
@@ -122,9 +122,9 @@ def test_refusals(model: Path, fer: Path, clean: Path, tmp_path: Path, mien_trai
     for arguments, words in (
         ((model, clean, "--split", "test"), "no test split"),
         ((model, clean, "--split", "exam"), "no split 'exam'"),
-        ((model, tmp_path / "none"), "there is no"),
+        ((model, tmp_path / "none"), "here is no"),
         ((tmp_path / "text.keras", clean), "text.keras"),
-        ((tmp_path / "run", clean), "no model at"),
+        ((tmp_path / "run", clean), "there is no"),
     ):
         code, out, err = mien_train("evaluate", *arguments)
         assert code == 2, words

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
-import numpy as np
 from mien.errors import UserError
 
 from mien_train.classifier.batchnorm import fused
+from mien_train.classifier.predict import load_model
 
 STEM = "Conv1"  # the name of the first convolution in keras.applications.MobileNetV2
 
@@ -70,8 +70,6 @@ def build(
 
 def _take_over(network: keras.Model, earlier: Path) -> None:
     """Give ``network`` the weights of the .keras file ``earlier``."""
-    from mien_train.classifier.predict import load_model  # it needs to_input from here
-
     values = load_model(earlier).get_weights()
     if [value.shape for value in values] != [w.shape for w in network.get_weights()]:
         raise UserError(
@@ -105,8 +103,3 @@ def _backbone(side: int, alpha: float, weights: str | Path | None) -> keras.Mode
             f"({str(error).splitlines()[0]}): give the file that belongs to this alpha, or "
             "'imagenet' with a network at hand."
         ) from error
-
-
-def to_input(images: np.ndarray) -> np.ndarray:
-    """Scale gray bytes ``uint8 [n, h, w]`` to the network's ``float32 [n, h, w, 1]`` in [-1, 1]."""
-    return images[..., None].astype("float32") / 127.5 - 1.0

@@ -8,32 +8,48 @@ from typing import Any
 import keras
 import numpy as np
 from mien.atomic import replacing
+from mien.classification.preprocess import normalize
 from mien.errors import UserError
 
-from mien_train.classifier.model import to_input
+from mien_train.data.labels import LABELS
 from mien_train.distributed import process_index_and_count
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """Read ``model.keras``. Raises UserError where it is missing or is no such model."""
+    """Read ``model.keras``. Raises UserError where it is missing or is no classifier of faces."""
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"no model at {path}: give the model.keras that mien-train fit wrote.")
+        raise UserError(f"there is no {path}: give the model.keras that mien-train fit wrote.")
     try:
         model = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+    except Exception as error:  # Keras raises nearly every type for a damaged file
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
-            f"{path} does not load as a Keras model ({reason}): "
+            f"{path} cannot be read as a Keras model ({reason}): "
             "give the model.keras that mien-train fit wrote."
         ) from error
-    shape = model.input_shape
-    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 1 or len(model.output_shape) != 2:
-        raise UserError(
-            f"{path} takes {shape} and gives {model.output_shape}, not gray squares to logits: "
-            "give the model.keras that mien-train fit wrote."
-        )
+    require_classifier(model, str(path))
     return model
+
+
+def require_classifier(model: keras.Model, name: str) -> None:
+    """Raise UserError unless a network maps gray squares [n, S, S, 1] to logits [n, 7]."""
+    given = [tuple(tensor.shape) for tensor in model.inputs]
+    made = [tuple(tensor.shape) for tensor in model.outputs]
+    side = given[0][1] if len(given) == 1 and len(given[0]) == 4 else None
+    fits = side is not None and given[0][1:] == (side, side, 1)
+    if not fits or [shape[1:] for shape in made] != [(len(LABELS),)]:
+        raise UserError(
+            f"{name} takes {_shapes(given)} and gives {_shapes(made)} instead of gray squares "
+            f"[n, S, S, 1] and logits [n, {len(LABELS)}]: train it with mien-train fit."
+        )
+
+
+def _shapes(shapes: list[tuple[int | None, ...]]) -> str:
+    return ", ".join(
+        "[" + ", ".join("n" if side is None else str(side) for side in shape) + "]"
+        for shape in shapes
+    )
 
 
 def inputs(model: keras.Model, images: np.ndarray) -> Any:
@@ -41,7 +57,7 @@ def inputs(model: keras.Model, images: np.ndarray) -> Any:
 
     Faces of another size than the model's are resized with antialiasing by the backend.
     """
-    size, x = model.input_shape[1], to_input(images)
+    size, x = model.input_shape[1], normalize(images)
     return x if x.shape[1] == size else keras.ops.image.resize(x, (size, size), antialias=True)
 
 

@@ -27,8 +27,8 @@ def report(
 ) -> None:
     """Write curves, confusions, calibration, robustness, mistakes and origin as one HTML page.
 
-    robustness.json of mien-convert is shown where it stands in RUN, and so are the figures of model
-    files (.tflite) there.
+    robustness.json and end_to_end.json of mien-convert are shown where they stand in RUN, and so
+    are the figures of model files (.tflite) there.
     """
     from mien.atomic import write_file
 

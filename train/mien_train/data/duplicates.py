@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mien_train.data.fer2013 import Dataset
-from mien_train.data.fer2013_files import SIDE
+from mien_train.data.fer2013 import SIDE, Dataset
 
 # Correlation of the band-passed pixels from which two images count as one photograph. Judged by eye
 # on FER-2013: of 40 pairs between 0.80 and 0.82 five were two different people, of 20 between 0.82

@@ -7,32 +7,38 @@ train = data.select(data.splits == "train")
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TextIO
 
 import numpy as np
 from mien.errors import UserError
+from mien.evaluation.archive import FileArchive
+from mien.evaluation.dataset import LabelledFile, Listing, list_all
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mien_train.data.fer2013_files import (
-    LAYOUT,
-    SIDE,
-    Entry,
-    Problem,
-    folder_files,
-    list_files,
-    list_rows,
-    place,
-    refuse_outside,
-    zip_files,
-)
 from mien_train.data.labels import LABELS
 
 SPLITS = ("train", "validation", "test")
+SIDE = 48  # px
+LAYOUT = "train/<class>/ and test/<class>/ with the classes " + ", ".join(LABELS)
+
+# The archive's test folder holds two splits that only the file names tell apart.
+_SPLIT_OF_USAGE = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
+_SPLIT_OF_FOLDER = {
+    "train": "train",
+    "validation": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that was skipped, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -62,51 +68,59 @@ class Dataset:
         )
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A picture of a split that has not been read yet."""
+
+    name: str
+    split: str
+    file: LabelledFile
+
+
 def load(path: str | Path) -> Dataset:
     """Read a FER-2013 zip, a folder of the same layout, or fer2013.csv (columns emotion, pixels,
-    Usage; also alone inside a zip).
+    Usage; also inside a zip).
 
-    Files that cannot be read or are not 48x48 are skipped and listed in `problems`. The order is
-    that of the sorted names, so it depends neither on the file system nor on the archive.
+    `mien eval` reads the same files by the same reader, `mien.evaluation.dataset`. Files that
+    cannot be read or are not 48x48 are skipped and listed in `problems`. The order is that of the
+    sorted names, so it depends neither on the file system nor on the archive.
 
     Raises:
         UserError: the path is missing or empty or something else, a class is missing, or an
             archive member points outside of the archive.
     """
     path = Path(path)
-    if not path.exists():
-        raise UserError(
-            f"there is no {path}; give the FER-2013 zip, its unpacked folder or fer2013.csv."
-        )
-    try:
-        if path.is_dir():
-            return _collect(path, *list_files(path, folder_files(path)))
-        if path.suffix.lower() == ".csv":
-            with path.open("rb") as raw:
-                return _collect(path, *list_rows(path, _text(raw)))
-        with zipfile.ZipFile(path) as archive:
-            return _load_zip(path, archive)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; check the path.") from error
-    except zipfile.BadZipFile as error:
-        raise UserError(
-            f"{path} is neither a complete zip nor a .csv file; download FER-2013 again."
-        ) from error
+    listing = list_all(path, LABELS)
+    entries, problems = _entries(listing)
+    if not entries:
+        raise UserError(f"{path} holds no FER-2013 pictures; it must hold {LAYOUT}.")
+    _require_classes(path, entries)
+    with listing.open() as archive:
+        return _collect(listing, archive, entries, problems)
 
 
-def _load_zip(path: Path, archive: zipfile.ZipFile) -> Dataset:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    for member in members:
-        refuse_outside(path, member.filename)
-    tables = [member for member in members if member.filename.lower().endswith(".csv")]
-    if len(tables) == 1 and not any(place(member.filename) for member in members):
-        with archive.open(tables[0]) as raw:
-            return _collect(path, *list_rows(path, _text(raw)))
-    return _collect(path, *list_files(path, zip_files(archive, members)))
-
-
-def _text(raw: IO[bytes]) -> TextIO:
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline="")
+def _entries(listing: Listing) -> tuple[list[_Entry], list[Problem]]:
+    """Return the pictures of the splits under their short names, and what cannot be used."""
+    entries = []
+    problems = [Problem(name, reason) for name, reason in listing.bad_rows]
+    for file in listing.files:
+        label = LABELS[file.label]
+        if file.usage is not None:
+            split = _SPLIT_OF_USAGE[file.usage]
+            folder, name = "train" if split == "train" else "test", f"{file.name}.png"
+        else:
+            parts = file.name.split("/")
+            folder, name = parts[-3].lower() if len(parts) > 2 else "", parts[-1]
+            if folder not in _SPLIT_OF_FOLDER:
+                continue
+            split = _SPLIT_OF_USAGE.get(name.split("_")[0], _SPLIT_OF_FOLDER[folder])
+        entries.append(_Entry(f"{folder}/{label}/{name}", split, file))
+    for name in listing.unlabelled:
+        parts = name.split("/")
+        if len(parts) > 2 and parts[-3].lower() in _SPLIT_OF_FOLDER:
+            short = "/".join(parts[-3:])
+            problems.append(Problem(short, "its folder is none of the seven classes"))
+    return entries, problems
 
 
 def digest(image: NDArray[np.uint8]) -> str:
@@ -114,9 +128,9 @@ def digest(image: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def _require_classes(path: Path, entries: list[Entry]) -> None:
+def _require_classes(path: Path, entries: list[_Entry]) -> None:
     for folder in sorted({entry.name.split("/")[0] for entry in entries}):
-        found = {entry.label for entry in entries if entry.name.split("/")[0] == folder}
+        found = {entry.file.label for entry in entries if entry.name.split("/")[0] == folder}
         missing = [name for index, name in enumerate(LABELS) if index not in found]
         if missing:
             raise UserError(
@@ -125,19 +139,22 @@ def _require_classes(path: Path, entries: list[Entry]) -> None:
             )
 
 
-def _collect(path: Path, entries: list[Entry], problems: list[Problem]) -> Dataset:
-    _require_classes(path, entries)
+def _collect(
+    listing: Listing, archive: FileArchive | None, entries: list[_Entry], problems: list[Problem]
+) -> Dataset:
+    path = listing.path
     entries = sorted(entries, key=lambda entry: entry.name)
     images = np.empty((len(entries), SIDE, SIDE), np.uint8)
-    kept: list[Entry] = []
+    kept: list[_Entry] = []
     for entry in tqdm(entries, desc=f"reading {path.name}", disable=None, leave=False):
         if kept and kept[-1].name == entry.name:
             problems.append(Problem(entry.name, "the same name occurs twice"))
             continue
         try:
-            image = entry.read()
-        except ValueError as error:
-            problems.append(Problem(entry.name, str(error)))
+            image = listing.read(archive, entry.file)
+        except UserError as error:
+            reason = str(error).removeprefix(f"{entry.file.name} ").rstrip(".")
+            problems.append(Problem(entry.name, reason))
             continue
         if image.shape != (SIDE, SIDE):
             size = "x".join(str(side) for side in image.shape[::-1])
@@ -151,7 +168,7 @@ def _collect(path: Path, entries: list[Entry], problems: list[Problem]) -> Datas
     return Dataset(
         names=[entry.name for entry in kept],
         images=images,
-        labels=np.array([entry.label for entry in kept], np.int64),
+        labels=np.array([entry.file.label for entry in kept], np.int64),
         splits=np.array([entry.split for entry in kept]),
         sha256=[digest(image) for image in images],
         problems=sorted(problems, key=lambda problem: problem.name),

@@ -1,4 +1,4 @@
-"""What ten people saw in each face: FER+'s votes, joined with FER-2013.
+"""FER+ votes joined with FER-2013: ten people's opinions on each face.
 
     votes = counts("fer2013new.csv", dataset)      # Microsoft's file, MIT licence
     targets, labels = distribution(votes), majority(votes)
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from mien.errors import UserError
+from mien.evaluation import ferplus
 from numpy.typing import NDArray
 
 from mien_train.data.fer2013 import Dataset
@@ -93,19 +94,13 @@ def distribution(votes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shares, np.float32)
 
 
-def majority(votes: NDArray[np.float32], ties_to_first: bool = False) -> NDArray[np.int64]:
-    """What most people saw, int64 [n]: index into LABELS of the most voted of all ten columns.
+def majority(votes: NDArray[np.floating], ties_to_first: bool = False) -> NDArray[np.int64]:
+    """Return the most voted class, int64 [n], index into LABELS; -1 for ties and other columns.
 
-    -1 where that is none of the seven, or there are no votes, or a tie. With `ties_to_first` a tie
-    goes to the column that FER+ names first (neutral before all), as NumPy's argmax does and many
-    published figures with it: 5 % of the images, and 1.0 point of FER-2013's agreement.
+    With `ties_to_first` a tie goes to the column that FER+ names first (neutral before all): 5 % of
+    the images, and 1.0 point of FER-2013's agreement.
     """
-    top = votes.max(axis=1)
-    single = (votes == top[:, None]).sum(axis=1) == 1
-    label_of_column = np.full(len(VOTE_COLUMNS), -1, np.int64)
-    label_of_column[_PLACES] = np.arange(len(LABELS))
-    decided = (top > 0) & (single | ties_to_first)
-    return np.where(decided, label_of_column[votes.argmax(axis=1)], -1)
+    return ferplus.majority(votes, LABELS, ties_to_first)
 
 
 def require_votes(labels: str, path: Path | None) -> None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from mien.evaluation.classes import FER2013_ORDER
+from mien.evaluation.ferplus import COLUMNS
+
 # The order of the network's outputs; it travels to the device inside the model file.
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
 # fer2013.csv counts its column `emotion` in this order.
-CSV_LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+CSV_LABELS = FER2013_ORDER
 
-# Microsoft's FER+ names its vote columns in this order.
-VOTE_COLUMNS = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
+# FER+'s vote columns in its order, and its name of each of LABELS.
+VOTE_COLUMNS = tuple(COLUMNS)
+VOTE_OF_LABEL = tuple(
+    next(column for column, name in COLUMNS.items() if name == label) for label in LABELS
 )
-
-# FER+'s name of each of our labels, in the order of LABELS.
-VOTE_OF_LABEL = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")

@@ -1,43 +1,46 @@
-"""What a model is worth on a split, with and without faces of which copies stand in training."""
+"""Evaluation of a classifier on a split of FER-2013, with and without duplicates of training."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mien.atomic import write_file
 from mien.classification.prediction import softmax
 from mien.errors import UserError
+from mien.evaluation.ferplus import majority
 from mien.evaluation.metrics import Reliability, reliability, score
+from mien.evaluation.truths import score_where, truths, vote_measures
 from numpy.typing import NDArray
 
 from mien_train.data.duplicates import has_near_twin, has_twin
 from mien_train.data.fer2013 import SPLITS, Dataset
-from mien_train.data.ferplus import majority
 from mien_train.data.labels import LABELS
 
 # uint8 [n, 48, 48] to logits float32 [n, 7].
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Scores = dict[str, Any]  # of mien.evaluation.metrics.score
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics of one split, see `mien.evaluation.metrics.score`; None without faces to compare.
-
-    The truth is that of `labels`; benchmark and people are there by the side.
-    """
+    """Metrics of one split by several truths; None where a truth has no faces."""
 
     split: str
-    labels: str  # "fer2013", or "votes": the majority of FER+'s votes, ties left out
-    all: dict[str, object]
-    without_duplicates: dict[str, object] | None  # no byte-identical copy in train
-    without_near_duplicates: dict[str, object] | None  # nor a nearly identical one
-    benchmark: dict[str, object]  # against FER-2013's labels
-    people: dict[str, object] | None  # against the majority of FER+'s votes, ties left out
-    people_ties_to_first: dict[str, object] | None  # the same as NumPy's argmax breaks ties
+    labels: str  # truth of `all` and the duplicates: "fer2013", or "votes" (majority, ties out)
+    all: Scores
+    without_duplicates: Scores | None  # no byte-identical copy in train
+    without_near_duplicates: Scores | None  # nor a nearly identical one
+    benchmark: Scores  # FER-2013's labels
+    people: Scores | None  # majority of FER+'s votes, ties out
+    people_ties_to_first: Scores | None  # ties broken as NumPy's argmax does
+    agreed: Scores | None  # FER-2013's label is the majority, too
+    votes: dict[str, Any]  # see mien.evaluation.truths.vote_measures
     reliability: Reliability  # of all
 
 
@@ -54,15 +57,16 @@ def evaluate(
         logits: the model.
         dataset: the split and, to find copies, the training split.
         split: "train", "validation" or "test".
-        votes: float32 [n, 10] of the whole data set, see mien_train.data.ferplus.counts.
-        labels: "fer2013" or "votes", the truth that is measured by where there is but one.
+        votes: float32 [n, 10] of the whole data set, see `mien_train.data.ferplus.counts`.
+        labels: "fer2013" or "votes", the truth of `all`.
 
     Raises:
         UserError: there is no such split in the data, or the model does not have seven outputs.
     """
     if split not in SPLITS:
         raise UserError(f"there is no split '{split}'; --split takes {', '.join(SPLITS)}.")
-    part = dataset.select(dataset.splits == split)
+    chosen = dataset.splits == split
+    part = dataset.select(chosen)
     if not len(part):
         files = {"validation": "PublicTest_*", "test": "PrivateTest_*", "train": "Training_*"}
         raise UserError(
@@ -75,20 +79,21 @@ def evaluate(
             f"{len(LABELS)} logits; give a model of mien-train fit."
         )
     probabilities = softmax(found)
-    people: list[dict[str, object] | None] = [None, None]
-    truth = part.labels
-    if votes is not None:
-        seen = [majority(votes[dataset.splits == split], first) for first in (False, True)]
-        people = [_score_where(by >= 0, by, probabilities) for by in seen]
-        truth = seen[0] if labels == "votes" else truth
+    voted = None if votes is None else votes[chosen]
+    answers = truths(voted, part.labels, LABELS)
+    truth = answers["people" if labels == "votes" and voted is not None else "benchmark"]
     known = truth >= 0
     if not known.any():
         raise UserError(f"people agree about no face of the {split} split; use --labels fer2013.")
+
+    def scored(by: NDArray[np.int64]) -> Scores | None:
+        return score_where(by, probabilities, LABELS)
+
     without = near = None
     train = dataset.select(dataset.splits == "train")
     if split != "train" and len(train):
-        without = _score_where(known & ~has_twin(part, train), truth, probabilities)
-        near = _score_where(known & ~has_near_twin(part, train), truth, probabilities)
+        without = scored(np.where(has_twin(part, train), -1, truth))
+        near = scored(np.where(has_near_twin(part, train), -1, truth))
     return Evaluation(
         split=split,
         labels=labels,
@@ -96,16 +101,12 @@ def evaluate(
         without_duplicates=without,
         without_near_duplicates=near,
         benchmark=score(part.labels, probabilities, LABELS),
-        people=people[0],
-        people_ties_to_first=people[1],
+        people=None if voted is None else scored(answers["people"]),
+        people_ties_to_first=None if voted is None else scored(majority(voted, LABELS, True)),
+        agreed=None if voted is None else scored(answers["agreed"]),
+        votes={} if voted is None else vote_measures(voted, probabilities, LABELS),
         reliability=reliability(truth[known], probabilities[known]),
     )
-
-
-def _score_where(
-    kept: NDArray[np.bool_], labels: NDArray[np.int64], probabilities: NDArray[np.float32]
-) -> dict[str, object] | None:
-    return score(labels[kept], probabilities[kept], LABELS) if kept.any() else None
 
 
 def to_json(found: Evaluation) -> dict[str, object]:
@@ -119,26 +120,27 @@ def to_json(found: Evaluation) -> dict[str, object]:
         "benchmark": found.benchmark,
         "people": found.people,
         "people_ties_to_first": found.people_ties_to_first,
+        "agreed": found.agreed,
+        **found.votes,
     }
 
 
 def to_text(found: Evaluation) -> str:
     """The evaluation as a table."""
-    columns: dict[str, dict[str, object] | None] = {
+    columns: dict[str, Scores | None] = {
         "all": found.all,
         "no copies": found.without_duplicates,
         "nor near": found.without_near_duplicates,
+        "fer2013": found.benchmark if found.labels == "votes" else None,
+        "people": found.people if found.labels != "votes" else None,
+        "agreed": found.agreed,
     }
-    if found.labels == "votes":
-        columns["fer2013"] = found.benchmark
-    else:
-        columns["people"] = found.people
     shown = {head: values for head, values in columns.items() if values is not None}
 
     def row(name: str, key: str, of: str | None = None) -> str:
         cells = []
         for values in shown.values():
-            value = values["recall"][of] if of else values[key]  # type: ignore[index]
+            value = values["recall"][of] if of else values[key]
             cells.append("-" if value is None else f"{value:,}" if key == "n" else f"{value:.1%}")
         return name.ljust(20) + "".join(cell.rjust(11) for cell in cells)
 
@@ -146,42 +148,50 @@ def to_text(found: Evaluation) -> str:
     lines += [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
     lines += [row("macro F1", "macro_f1"), row("calibration error", "ece")]
     lines += [row(f"recall {name}", "recall", name) for name in LABELS]
+    lines.append("")
+    if found.votes:
+        rule, voters = found.votes["ferplus_rule"], found.votes["by_voters"]
+        lines += [
+            f"FER+'s own rule, eight classes: {rule['accuracy']:.1%} of {rule['n']:,} faces",
+            "people, by voters who agree: "
+            + ", ".join(
+                f"{count} {row['accuracy']:.1%}" for count, row in voters.items() if row["n"]
+            ),
+        ]
     if found.without_duplicates is not None:
-        lines += ["", "no copies: without faces that stand byte for byte in the training split;"]
-        lines += ["nor near: also without those that stand there nearly identical"]
-    if found.labels == "votes":
-        lines += ["truth: what most of ten people saw, where that is one of the seven;"]
-        lines += ["fer2013: against FER-2013's own labels, all faces"]
-    elif found.people is not None:
-        lines += ["people: against what most of ten people saw, where that is one of the seven"]
+        lines.append("no copies: without byte-identical copies of training faces")
+        lines.append("nor near: without nearly identical copies, too")
+    if found.people is not None:
+        lines.append("people: majority of ten votes, where that is one of the seven classes")
+        lines.append("agreed: faces whose FER-2013 label is that majority")
     return "\n".join(lines)
 
 
-def write(folder: Path, document: dict[str, object], found: Evaluation, log: Path) -> list[Path]:
+def write(folder: Path, document: dict[str, Any], found: Evaluation, log: Path) -> list[Path]:
     """Write metrics.json, confusion.png and reliability.png, and curves.png where `log` exists.
 
-    Returns the files. Raises UserError where the folder cannot be written.
+    Returns the files. Raises UserError where the folder cannot be written or `log` is no log.
     """
-    from mien_train.evaluation import plots  # matplotlib takes a second
+    from mien_train.evaluation import charts  # Matplotlib takes a second to import
 
-    values = found.all
     by = "people" if found.labels == "votes" else "FER-2013"
     title = (
-        f"{found.split} by {by}: accuracy {values['accuracy']:.1%}, "
-        f"balanced {values['balanced_accuracy']:.1%}"
+        f"{found.split} by {by}: accuracy {found.all['accuracy']:.1%}, "
+        f"balanced {found.all['balanced_accuracy']:.1%}"
     )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / "metrics.json", folder / "confusion.png", folder / "reliability.png"]
-        write_file(files[0], (json.dumps(document, indent=1) + "\n").encode())
-        plots.confusion(files[1], values["confusion"], title)  # type: ignore[arg-type]
-        title = f"{found.split} by {by}: expected calibration error {values['ece']:.3f}"
-        plots.reliability(files[2], found.reliability, title)
-        if log.exists():
-            files.append(folder / "curves.png")
-            plots.curves(files[3], log)
-    except OSError as error:
-        raise UserError(
-            f"cannot write into {folder}: {error.strerror}; choose another folder with --out."
-        ) from error
-    return files
+    figures = {
+        "confusion.png": charts.confusion(found.all["confusion"], title),
+        "reliability.png": charts.reliability(
+            found.reliability, f"{found.split} by {by}: calibration error {found.all['ece']:.3f}"
+        ),
+    }
+    if log.exists():
+        try:
+            with log.open(encoding="utf-8", newline="") as file:
+                figures["curves.png"] = charts.curves(list(csv.DictReader(file)))
+        except (OSError, KeyError, ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{log} is not a log of mien-train fit; remove it.") from error
+    write_file(folder / "metrics.json", (json.dumps(document, indent=1) + "\n").encode())
+    for name, figure in figures.items():
+        charts.save_png(figure, folder / name)
+    return [folder / "metrics.json", *(folder / name for name in figures)]

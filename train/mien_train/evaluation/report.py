@@ -1,7 +1,7 @@
-"""Gathers what is known of a run: how it was trained, what it reads rightly, how sure it is.
+"""Data of the report page: a run's record and log, measures of its network, its data's audit.
 
-The page is made of this by train.page. With the data the run's network reads the validation faces;
-without it what `mien-train evaluate` left in the run has to do.
+With the data the run's network predicts the validation faces; without it the page shows what
+`mien-train evaluate` left in the run.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from mien_train.evaluation.calibration import fit_temperature, risk_coverage, th
 
 COVERAGE = 0.9  # share of the faces that are not called "uncertain"
 CURVE = tuple(round(1 - 0.025 * k, 3) for k in range(37))  # coverages from 1 to a tenth
-WORST = 32  # pictures of mistakes
+MISTAKES = 32  # pictures of confident mistakes
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A face that the network is sure of and wrong about."""
+    """A face with a confident wrong prediction."""
 
     image: NDArray[np.uint8]  # [48, 48]
     name: str
     truth: int  # index into LABELS
-    read: int
+    predicted: int
     confidence: float
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the network reads in the validation faces."""
+    """Measures of the network on the validation faces."""
 
     truth: str  # "people" or "benchmark": what the confidence is fitted to
     scores: dict[
@@ -69,7 +69,7 @@ class Audited:
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page tells; what is not known is empty."""
+    """Content of the page; what is not known is empty."""
 
     name: str
     record: dict[str, Any]  # run.json
@@ -78,6 +78,7 @@ class Report:
     evaluation: dict[str, Any]  # metrics.json of mien-train evaluate
     packed: dict[str, dict[str, Any]]  # metadata of the model files in the run, by file name
     robustness: dict[str, Any]
+    end_to_end: dict[str, Any]
     audit: Audited | None
 
 
@@ -99,7 +100,7 @@ def gather(
         UserError: there is no run, or a file in it is damaged.
     """
     if not (run / "run.json").is_file():
-        raise UserError(f"{run} is no run: give the folder that mien-train fit wrote.")
+        raise UserError(f"{run} is not a run: give the folder that mien-train fit wrote.")
     measured = None
     record = read_json(run / "run.json")
     if dataset is not None and logits is not None:
@@ -112,6 +113,7 @@ def gather(
         evaluation=read_json(run / "evaluation-validation" / "metrics.json"),
         packed=_packed(run),
         robustness=read_json(run / "robustness.json"),
+        end_to_end=read_json(run / "end_to_end.json"),
         audit=None if dataset is None or not audited else audit(dataset, votes),
     )
 
@@ -122,8 +124,11 @@ def measure(
     logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     labels: str,
 ) -> Measured:
-    """Let the network read the validation faces. The confidence is fitted to people's majority if
-    it was trained on votes (`labels`) and they are given."""
+    """Measure the network on the validation faces.
+
+    The confidence is fitted to people's majority if the network was trained on votes (`labels`) and
+    these are given.
+    """
     part = np.flatnonzero(dataset.splits == "validation")
     if not len(part):
         raise UserError("the data has no PublicTest images to report on: give all of FER-2013.")
@@ -139,7 +144,7 @@ def measure(
     temperature = fit_temperature(found[known], answers)
     probabilities = softmax(found, temperature)
     wrong = np.flatnonzero(known & (probabilities.argmax(axis=1) != truths[truth]))
-    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:WORST]
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
     return Measured(
         truth=truth,
         scores={
@@ -195,7 +200,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as JSON: delete it or make it anew.") from error
     if not isinstance(found, dict):
-        raise UserError(f"{path} is no JSON object: delete it or make it anew.")
+        raise UserError(f"{path} is not a JSON object: delete it or make it anew.")
     return found
 
 
@@ -210,7 +215,7 @@ def _log(path: Path) -> list[dict[str, str]]:
 
 
 def _packed(run: Path) -> dict[str, dict[str, Any]]:
-    """What mien-convert wrote into the model files that stand in the run."""
+    """Metadata of the model files in the run."""
     found = {}
     for file in sorted(run.glob("*.tflite")):
         try:

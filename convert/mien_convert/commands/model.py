@@ -1,0 +1,229 @@
+"""`mien-convert model`: a Keras classifier to a full int8 model file, or a refusal.
+
+mien-convert runs/mine/model.keras fer2013.zip --votes fer2013new.csv
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from mien_train.data.duplicates import has_twin
+from mien_train.data.fer2013 import load
+from mien_train.data.ferplus import require_votes
+from tqdm import tqdm
+
+from mien_convert import calibration as calibrating
+from mien_convert import metadata as provenance
+from mien_convert.accuracy_gate import REFUSED, class_losses, gate_failures
+from mien_convert.evaluate import (
+    check_input_range,
+    network_faces,
+    people_labels,
+    read_all,
+    validation_faces,
+)
+from mien_convert.export import Converted, Converter, Faces, converter
+from mien_convert.export_worker import STEPS
+from mien_convert.model_card import model_card, reproduction_commands
+from mien_convert.report import comparison, layer_table
+
+
+def model(
+    context: typer.Context,
+    network: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="model.keras of mien-train fit, run.json beside it."),
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The model file; by default MODEL's folder and its name, RUN/RUN.tflite.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The model's name; by default that of the run's folder.")
+    ] = None,
+    model_version: Annotated[
+        str, typer.Option(metavar="TEXT", help="The model's version, for the metadata.")
+    ] = "1",
+    calibration: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=calibrating.MINIMUM,
+            help="Training faces to calibrate on, equally many of each class.",
+        ),
+    ] = 700,
+    calibration_faces: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="Calibrate on these instead: a .npy of uint8 [n, h, w], or a folder of pictures.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the calibration faces, and --limit's.")] = 7,
+    max_drop: Annotated[
+        float,
+        typer.Option(metavar="POINTS", min=0, help="What int8 may lose of float's accuracy."),
+    ] = 1.0,
+    max_recall_drop: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            help="What it may lose of a class's recall; more is refused where McNemar's exact "
+            "test has p < 0.05.",
+        ),
+    ] = 3.0,
+    coverage: Annotated[
+        float, typer.Option(min=0.1, max=1, help='Share of the faces not labelled "uncertain".')
+    ] = 0.9,
+    margin: Annotated[
+        float,
+        typer.Option(
+            min=-0.25, max=1, help="Margin around a detector's box on each side, in box sides."
+        ),
+    ] = 0.05,
+    votes: Annotated[
+        Path | None,
+        typer.Option(
+            "--votes",
+            "--ferplus",
+            metavar="FILE",
+            help="FER+'s fer2013new.csv: measure against what people see, too.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fer2013|votes",
+            help="Truth that judges int8 and fits the confidence; by default what the model was "
+            "trained on, if --votes is there.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=7, help="Measure on about N validation faces only: for tests."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show the layers that lose most in int8; takes minutes."),
+    ] = False,
+) -> None:
+    """Convert a Keras model to a full int8 model file, measured by the device's own classifier.
+
+    The float model and the int8 file read the validation split (PublicTest). If int8 loses more
+    than --max-drop or --max-recall-drop, the exit status is 3 and nothing is written.
+    """
+    run_name = network.resolve().parent.name
+    out = out or network.with_name(f"{run_name}.tflite")
+    provenance.check_writable(out)
+    truth_name = gate_truth(labels, votes, network)
+    with converter(network) as process:
+        dataset = load(data)
+        draft = provenance.draft_metadata(
+            name or run_name, model_version, process.input_size, margin
+        )
+        chosen = (
+            calibrating.read_faces(calibration_faces)
+            if calibration_faces
+            else calibrating.balanced_faces(dataset, calibration, seed)
+        )
+        ranged = network_faces(chosen, draft)
+        validation = validation_faces(dataset, limit, seed)
+        people = None if votes is None else people_labels(votes, validation)
+        faces = network_faces(validation.images, draft)
+        converted = convert(process, ranged, faces, explain)
+    check_input_range(converted.variants["int8"])
+    truth = people if truth_name == "votes" and people is not None else validation.labels
+    result = read_all(converted, faces, truth, draft)
+
+    known = result.known
+    pair = result.truth[known], result.float_logits[known], result.int8_logits[known]
+    print(f"{known.sum()} validation faces, truth: {truth_name}; {len(ranged)} calibration faces")
+    print(comparison(result.variants, class_losses(*pair, draft.labels), draft.labels))
+    if converted.layers:
+        print("\n" + layer_table(converted.layers))
+    failures = gate_failures(*pair, draft.labels, max_drop, max_recall_drop)
+    if failures:
+        raise refusal(failures, out)
+
+    training = provenance.training(network, converted) | {
+        "calibration_faces": len(ranged),
+        "calibration_source": calibration_faces.name if calibration_faces else "balanced",
+        "calibration_seed": seed,
+    }
+    duplicated = has_twin(validation, dataset.select(dataset.splits == "train"))
+    metadata = replace(
+        draft,
+        temperature=result.temperature,
+        threshold=provenance.threshold(result, coverage),
+        metrics=provenance.metrics(result, validation, duplicated, people),
+        training=training,
+        licences=provenance.licences(training),
+    )
+    judged = metadata.metrics["people"] if truth_name == "votes" else metadata.metrics
+    print(
+        f"confidence by {truth_name}: temperature {metadata.temperature:.2f}, calibration error "
+        f"{judged['int8']['ece']:.3f}, uncertain under {metadata.threshold:.2f}"
+    )
+    lines = reproduction_commands(context, training)
+    provenance.write(
+        out,
+        converted.variants["int8"],
+        metadata,
+        lambda final: model_card(final, result.variants, lines),
+    )
+    print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); its card: mien-convert card {out}")
+
+
+def refusal(failures: list[str], out: Path) -> typer.Exit:
+    """Print why the model is refused; return the exit with status 3. An older output file stays."""
+    older = f" The older {out} was left as it was." if out.exists() else ""
+    print(
+        f"mien-convert: refused: {'; '.join(failures)}. Nothing was written.{older}",
+        file=sys.stderr,
+    )
+    return typer.Exit(REFUSED)
+
+
+def gate_truth(labels: str | None, votes: Path | None, network: Path) -> str:
+    """Return "fer2013" or "votes", the truth of the accuracy gate.
+
+    Without `labels` it is what the network was trained on, if the votes are given. Raises UserError
+    for another word, or for votes without their file.
+    """
+    trained = provenance.read_run(network.parent / "run.json").get("labels", "fer2013")
+    require_votes(labels or "fer2013", votes)
+    if labels is None and trained == "votes" and votes is None:
+        print(
+            "mien-convert: the model was trained on people's votes; without --votes FER-2013's "
+            "labels judge it",
+            file=sys.stderr,
+        )
+    return labels or ("votes" if trained == "votes" and votes else "fer2013")
+
+
+def convert(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> Converted:
+    """Run the conversion with a progress bar."""
+    with tqdm(total=len(STEPS), desc="converting", disable=None, leave=False) as bar:
+
+        def done(step: str, repeats: int) -> None:
+            bar.total = len(STEPS) + repeats
+            bar.set_postfix_str(step)
+            bar.update()
+
+        return process.convert(calibration, faces, explain, done)
