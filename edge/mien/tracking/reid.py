@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mien.boxes import FloatBox, center
+from mien.boxes import FloatBox, center, iou
 from mien.pyramid import Pyramid
 from mien.tracking.template import side, similarity
 from mien.tracking.track import Track
@@ -14,12 +14,20 @@ MAX_SPEED = 2.0  # sides per second that a lost face may have moved
 
 
 def reidentify(
-    box: FloatBox, candidates: Iterable[Track], pyramid: Pyramid, time: float, min_similarity: float
+    box: FloatBox,
+    candidates: Iterable[Track],
+    pyramid: Pyramid,
+    time: float,
+    min_similarity: float,
+    min_iou: float = 0.0,
 ) -> Track | None:
-    """Return the lost track that a new face is, None where it is nobody known."""
+    """Return the lost track that a new face looks like most, None where it is nobody known.
+
+    Only tracks whose box overlaps by `min_iou`, and who could have come so far, are compared.
+    """
     best, most = None, min_similarity
     for track in candidates:
-        if reachable(track, box, time):
+        if reachable(track, box, time) and iou(track.box, box) >= min_iou:
             alike = similarity(pyramid, track.appearance, box)
             if alike >= most:
                 best, most = track, alike

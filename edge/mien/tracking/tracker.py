@@ -15,7 +15,7 @@ from mien.detection.base import Detection, Detector
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.association import Pair, associate
 from mien.tracking.motion import MotionDetector
-from mien.tracking.reid import reidentify
+from mien.tracking.reid import reachable, reidentify
 from mien.tracking.template import appearance, match_template, similarity, template
 from mien.tracking.track import Track, TrackState
 
@@ -41,6 +41,7 @@ class TrackerConfig:
     memory_s: float = 10.0  # s for which it is known again anywhere
     same_similarity: float = 0.5  # of appearances, to go on as the same track where it was; sweep
     reid_similarity: float = 0.65  # to give an id back elsewhere; sweep
+    reid_hits: int = 4  # detections that a face coming out from behind another has to show its own
     position_gain: float = 0.6  # of a detection's correction of place and size, 0 to 1
     velocity_gain: float = 0.4  # of the correction of velocity
     cut_difference: float = 15.0  # gray levels of mean difference that are a scene cut
@@ -116,15 +117,30 @@ class Tracker:
         track.still = was_seen and track.ncc >= self.config.min_ncc and self._motion.still(
             track.box, cell
         )
+        touched = self._touches(track)
+        # A hidden face's template would soon fit, and go along with, what hides it.
+        hidden = touched and track.detected < self._detected
         if not track.still:
             track.predict(step)
+        if hidden or track.state is TrackState.LOST:
+            track.slow_down(step)
+            return
+        if not track.still:
             x, y, track.ncc = match_template(pyramid, track.template, track.box)
             if track.ncc >= self.config.min_ncc:
-                track.correct(x, y, 1.0, self.config.velocity_gain, step)
+                track.correct(x, y, 1.0, 0.0 if touched else self.config.velocity_gain, step)
             else:
                 track.slow_down(step)
         if track.still or track.ncc >= self.config.min_ncc:
             track.seen = time
+
+    def _touches(self, track: Track) -> bool:
+        """Whether another face that is not lost may be in front of a track's, or behind it."""
+        return any(
+            iou(track.box, other.box) > 0
+            for other in self._tracks
+            if other is not track and other.state is not TrackState.LOST
+        )
 
     def _forget_scene(self, time: float) -> None:
         """Drop the tracks of the last scene; a light that is switched on changes no face."""
@@ -152,7 +168,7 @@ class Tracker:
         config = self.config
 
         def is_same(track: Track, found: Detection) -> bool:
-            if track.seen == time or not track.id:
+            if track.state is not TrackState.LOST and track.seen == time or not track.id:
                 return True
             return similarity(pyramid, track.appearance, found.box) >= config.same_similarity
 
@@ -176,9 +192,11 @@ class Tracker:
         track.height *= (height / track.height) ** gain
         track.set_landmarks(found)
         track.score, track.detected, track.seen = found.score, time, time
+        if track.id:
+            track.state = TrackState.CONFIRMED
         track.hits += 1
         track.template = template(pyramid, track.box)
-        if not any(iou(track.box, other.box) for other in self._tracks if other is not track):
+        if not self._touches(track):
             track.appearance = appearance(pyramid, track.box)
 
     def _start(self, detections: list[Detection], pyramid: Pyramid, time: float) -> None:
@@ -201,9 +219,13 @@ class Tracker:
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
         """Confirm a new track under the id of a lost one that looks like it, else a new id."""
         lost = [t for t in self._tracks if t.id and t.seen < time]
+        config = self.config
         before = reidentify(
-            track.box, (*lost, *self._removed), pyramid, time, self.config.reid_similarity
-        )
+            track.box, lost, pyramid, time, config.same_similarity, config.min_iou
+        ) or reidentify(track.box, (*lost, *self._removed), pyramid, time, config.reid_similarity)
+        if before is None and track.hits < config.reid_hits and self._touches(track):
+            if any(reachable(one, track.box, time) for one in lost):
+                return  # half hidden still: it may turn out to be the lost one
         track.state = TrackState.CONFIRMED
         if before is None:
             self._ids += 1
@@ -217,11 +239,9 @@ class Tracker:
         """Return the confirmed tracks, after those that are seen no more were lost or removed."""
         config, kept = self.config, []
         for track in self._tracks:
-            shown = (
-                time - track.seen <= config.coast_s and time - track.detected <= config.hold_s
-            )
-            if track.id:
-                track.state = TrackState.CONFIRMED if shown else TrackState.LOST
+            unseen = time - track.seen > config.coast_s or time - track.detected > config.hold_s
+            if track.id and unseen:
+                track.state = TrackState.LOST
             inside = 0 <= track.x < pyramid.width and 0 <= track.y < pyramid.height
             if inside and time - track.detected <= config.max_lost_s:
                 kept.append(track)
