@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from mien.file_lock import locked
 from mien_train.data.duplicates import has_twin
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import require_votes
@@ -132,7 +133,7 @@ def model(
     out = out or network.with_name(f"{run_name}.tflite")
     provenance.check_writable(out)
     truth_name = gate_truth(labels, votes, network)
-    with converter(network) as process:
+    with locked(out), converter(network) as process:
         dataset = load(data)
         draft = provenance.draft_metadata(
             name or run_name, model_version, process.input_size, margin

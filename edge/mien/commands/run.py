@@ -12,8 +12,10 @@ from typing import Annotated
 import cv2
 import typer
 
+from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.errors import UserError
+from mien.file_lock import locked
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor, allowed_load
@@ -39,6 +41,12 @@ def run(
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+        ),
+    ] = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,
@@ -186,7 +194,7 @@ def run(
     where a camera or stream ended by itself.
     """
     outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
-    check_outputs(outputs, source)
+    written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:
             raise UserError(f"{option} {value:g} is no time; give seconds above 0.")
@@ -207,15 +215,18 @@ def run(
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
+    loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     integrations = check_integrations(
         *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
         *(web_root, allow_host or ()),
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
-    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces)
+    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces, loaded_profile)
     status_line = StatusLine()
     shutdown = ShutdownSignal()
-    with shutdown.listening():
+    with contextlib.ExitStack() as locks, shutdown.listening():
+        for path in written:
+            locks.enter_context(locked(path))
         try:
             with shutdown.waiting():
                 colour = window or video is not None or web is not None
