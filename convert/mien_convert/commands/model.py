@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from mien.file_lock import locked
+from mien_train.commands.arguments import DataArgument, VotesOption
 from mien_train.data.duplicates import has_twin
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import require_votes
@@ -39,10 +40,7 @@ def model(
         Path,
         typer.Argument(metavar="MODEL", help="model.keras of mien-train fit, run.json beside it."),
     ],
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
-    ],
+    data: DataArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -95,16 +93,8 @@ def model(
         typer.Option(
             min=-0.25, max=1, help="Margin around a detector's box on each side, in box sides."
         ),
-    ] = 0.05,
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes",
-            "--ferplus",
-            metavar="FILE",
-            help="FER+'s fer2013new.csv: measure against what people see, too.",
-        ),
-    ] = None,
+    ] = 0.0,
+    votes: VotesOption = None,
     labels: Annotated[
         str | None,
         typer.Option(

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import typer
 from mien.errors import UserError
 from mien.tracking.track import CERTAIN, CLEARLY, NO, YES
+from mien_train.commands.arguments import DataArgument
 from tqdm import tqdm
 
-from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import faceness as making
 from mien_convert.face_networks.common import begin, deliver
 from mien_convert.face_networks.faceness import Measured

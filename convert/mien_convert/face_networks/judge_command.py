@@ -13,9 +13,9 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from mien_train.commands.arguments import DataArgument
 from tqdm import tqdm
 
-from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import faceness
 from mien_convert.face_networks import judge as making
 from mien_convert.face_networks.common import begin, deliver

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from mien_train.commands.arguments import DataArgument
 from tqdm import tqdm
 
-from mien_convert.commands.arguments import DataArgument
 from mien_convert.face_networks import scan as making
 from mien_convert.face_networks.common import begin, deliver
 from mien_convert.face_networks.faceness_command import PicturesOption, read_pictures
