@@ -17,6 +17,7 @@ import typer
 
 from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
+from mien.classification.profile import load_profile
 from mien.console import progress, table
 from mien.detection.still import PhotoDetector
 from mien.errors import UserError
@@ -59,6 +60,12 @@ def image(
         str,
         typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
@@ -92,7 +99,9 @@ def image(
     loaded = load_model(model)
     if csv is not None:
         check_target(csv)
-    pipeline = ImagePipeline(PhotoDetector(), Classifier(loaded, threads), loaded.metadata)
+    loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
+    classifier = Classifier(loaded, threads, loaded_profile)
+    pipeline = ImagePipeline(PhotoDetector(), classifier, loaded.metadata)
     done: list[Read] = []
     errors: list[tuple[str, str]] = []
 

@@ -10,6 +10,7 @@ import numpy as np
 from mien.boxes import Box, clip_box
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
+from mien.classification.profile import Profile
 from mien.classification.smoothing import TIME_CONSTANT_S, PredictionSmoother
 from mien.detection.still import PhotoDetector
 from mien.pipeline.results import Face, FrameResult
@@ -30,8 +31,8 @@ class VideoPipeline:
     """Tracker and classifier for frames in their order; the computing part of `mien run`.
 
     `smooth` is the time constant of the predictions in s; 0 shows each prediction as it is.
-    `max_faces` bounds the tracks. Pictures of a folder are independent: each gets the still
-    pipeline. Raises UserError where the model cannot be run or OpenCV has no cascades.
+    `max_faces` bounds the tracks; `profile` maps the logits. Pictures of a folder are independent:
+    each gets the still pipeline. Raises UserError where the model cannot be run or OpenCV has no cascades.
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class VideoPipeline:
         threads: int = 1,
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,
+        profile: Profile | None = None,
     ) -> None:
         self.metadata = model.metadata
-        self._classifier = Classifier(model, threads)
+        self._classifier = Classifier(model, threads, profile)
         self._smooth = smooth
         self._max_faces = max_faces
         self._tracker = Tracker(max_faces)
