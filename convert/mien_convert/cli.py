@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import typer
-from mien.errors import UserError
+from mien.entry_point import common_options, run_app
 from typer.core import TyperGroup
 
 from mien_convert.commands.card import card
@@ -19,8 +18,9 @@ class DefaultCommandGroup(TyperGroup):
     """A group whose command `model` may be left out: `mien-convert MODEL DATA`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Insert `model` unless a command or the group's own --help comes first."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+        """Insert `model` unless a command or one of the group's own options comes first."""
+        own = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        if args and args[0] not in own and args[0] not in self.commands:
             args = ["model", *args]
         return list(super().parse_args(ctx, args))
 
@@ -28,12 +28,14 @@ class DefaultCommandGroup(TyperGroup):
 app = typer.Typer(
     name="mien-convert",
     cls=DefaultCommandGroup,
-    help="Converts a trained network to an int8 model file, or refuses it; measures model files. "
-    "`mien-convert MODEL DATA` is `mien-convert model MODEL DATA`.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
+app.callback(
+    help="Convert a trained network to an int8 model file, or refuse it; measure model files. "
+    "`mien-convert MODEL DATA` is short for `mien-convert model MODEL DATA`."
+)(common_options)
 app.command("model", no_args_is_help=True)(model)
 app.command("card", no_args_is_help=True)(card)
 app.command("robustness", no_args_is_help=True)(robustness)
@@ -41,9 +43,5 @@ app.command("end-to-end", no_args_is_help=True)(end_to_end)
 
 
 def main() -> None:
-    """Run the command line; a UserError becomes one sentence on stderr and exit code 2."""
-    try:
-        app()
-    except UserError as error:
-        print(f"mien-convert: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run the command line."""
+    run_app(app, "mien-convert")

@@ -163,7 +163,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
     from mien.pipeline.video import VideoPipeline
     from mien.sources.base import Frame
     from mien.tflite.model_file import load_model
-    from mien.web.binding import BindAddress
+    from mien.web.binding import BindAddress, PageOptions
     from mien.web.server import WebOutput
 
     def answer(**what: object) -> None:
@@ -172,7 +172,7 @@ def pipeline(orders: IO[bytes], answers: IO[bytes]) -> None:
 
     cv2.setNumThreads(1)
     engine, scene = VideoPipeline(load_model("mien")), Scene(1, 640, 480)
-    page = WebOutput(BindAddress("127.0.0.1", 0), None, "scene", engine.metadata.labels)
+    page = WebOutput(PageOptions(BindAddress("127.0.0.1", 0)), "scene", engine.metadata.labels)
     # s: of CPU for making frames and for the pipeline's thread; the pipeline's by the clock
     made = loop = wall = 0.0
     frames = index = pictures = 0

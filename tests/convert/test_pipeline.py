@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import mien.classification.classifier
 import numpy as np
 import pytest
+from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
 from mien.evaluation.dataset import read_faces
 from mien.tflite.model_file import load_model
@@ -95,13 +95,13 @@ def test_every_way_to_the_network_gives_the_same_bytes(
     line: Line, small_data: Path, mien: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[np.ndarray] = []
-    logits = mien.classification.classifier.Classifier.logits
+    logits = Classifier.logits
 
-    def recorded(self: mien.classification.classifier.Classifier, faces: np.ndarray) -> np.ndarray:
+    def recorded(self: Classifier, faces: np.ndarray) -> np.ndarray:
         given.extend(faces)
         return logits(self, faces)
 
-    monkeypatch.setattr(mien.classification.classifier.Classifier, "logits", recorded)
+    monkeypatch.setattr(Classifier, "logits", recorded)
 
     def taken() -> list[bytes]:
         found = sorted(face.tobytes() for face in given)

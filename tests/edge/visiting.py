@@ -16,7 +16,7 @@ from mien.classification.prediction import Prediction
 from mien.pipeline.results import Face, FrameResult
 from mien.sources.base import Frame
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import parse_bind_address
+from mien.web.binding import PageOptions, parse_bind_address
 from mien.web.server import WebOutput
 from running import PATIENCE
 
@@ -49,12 +49,13 @@ def served(
     pause: PauseSwitch | None = None,
     blur: bool = False,
     terminal: bool = True,
+    root: str = "",
+    hosts: tuple[str, ...] = (),
     **options: Any,
 ) -> Iterator[WebOutput]:
     where = parse_bind_address(address)
-    output = WebOutput(
-        where, token, "clip.mp4", LABELS, pause, blur, lambda: 51.5, terminal, **options
-    )
+    page = PageOptions(where, token, root, hosts, blur)
+    output = WebOutput(page, "clip.mp4", LABELS, pause, lambda: 51.5, terminal, **options)
     try:
         yield output
     finally:

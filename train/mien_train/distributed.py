@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from mien.errors import UserError
+from mien.file_lock import locked
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ def run_folder(run: Path, state_files: tuple[str, ...]) -> Iterator[Path]:
     """
     index, count = process_index_and_count()
     if count == 1:
-        yield run
+        run.parent.mkdir(parents=True, exist_ok=True)
+        with locked(run):  # two trainings would overwrite each other's state
+            yield run
         return
     from jax.experimental import multihost_utils
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from mien.classification.profile import Profile
 from mien.errors import UserError
 from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
 from mien.tflite.model_file import Metadata, Model
@@ -14,16 +15,19 @@ from mien.tflite.signature import check_fit
 class Classifier:
     """One interpreter for its life, with XNNPACK as the interpreter's default has it.
 
-    `threads` is the interpreter's number of threads. Raises UserError where the model does not fit
-    its metadata or no interpreter is installed. Not for use from several threads at once.
+    `threads` is the interpreter's number of threads; `profile` maps the logits. Raises UserError
+    where the model does not fit its metadata or no interpreter is installed. Not for use from
+    several threads at once.
     """
 
     metadata: Metadata
+    profile: Profile | None
     xnnpack: bool | None  # whether its fast kernels run; None where the interpreter does not say
     step: float  # of the logits: one step of the int8 output
 
-    def __init__(self, model: Model, threads: int = 1) -> None:
+    def __init__(self, model: Model, threads: int = 1, profile: Profile | None = None) -> None:
         self.metadata = model.metadata
+        self.profile = profile
         size, labels = model.metadata.input_size, len(model.metadata.labels)
         check_fit(model.flatbuffer, size, labels, str(model.path))
         try:
@@ -64,4 +68,5 @@ class Classifier:
             self._interpreter.set_tensor(self._input, face[np.newaxis, :, :, np.newaxis])
             self._interpreter.invoke()
             steps[index] = self._interpreter.get_tensor(self._output)[0]
-        return (steps - np.float32(self._zero_point)) * np.float32(self.step)
+        logits = (steps - np.float32(self._zero_point)) * np.float32(self.step)
+        return logits if self.profile is None else self.profile.apply(logits)

@@ -1,29 +1,36 @@
-"""`mien image`: reads every face of every picture."""
+"""`mien image`: detects and classifies every face of every picture."""
 
 from __future__ import annotations
 
+import csv as csv_format
+import io
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import cv2
 import typer
 
-from mien.atomic import write_file
+from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
+from mien.classification.profile import load_profile
 from mien.console import progress, table
 from mien.commands.options import DetectorOption, LandmarksOption
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
-from mien.image import MAX_PIXELS, Picture, load_image
+from mien.image import MAX_PIXELS, Picture, decode_image, load_image
+from mien.log import warn_user
 from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
 from mien.sources.base import Frame
+from mien.sources.images import list_pictures
+from mien.sources.stream import public
 from mien.tflite.model_file import Metadata, load_model
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -34,7 +41,7 @@ JPEG_QUALITY = 92
 class Read:
     """A picture that was read."""
 
-    file: Path
+    file: str  # as it was named; an address without its password
     width: int  # px
     height: int  # px
     faces: list[dict[str, Any]]  # as in JSONL
@@ -42,18 +49,33 @@ class Read:
 
 
 def image(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE", help="Pictures: JPEG, PNG and others.")
+    pictures: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|URL",
+            help="Pictures (JPEG, PNG and others), folders of pictures, or http(s) addresses of "
+            "pictures.",
+        ),
     ],
     model: Annotated[
         str,
         typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
     detector: DetectorOption = DEFAULT_DETECTOR,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
     landmarks: LandmarksOption = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a CSV table with one row per face."),
+    ] = None,
     annotate: Annotated[
         Path | None,
         typer.Option(
@@ -78,18 +100,30 @@ def image(
     A picture that cannot be read is reported and left out; the exit code is then 2.
     """
     loaded = load_model(model)
-    classifier = Classifier(loaded, threads)
+    if csv is not None:
+        check_target(csv)
+    loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
+    classifier = Classifier(loaded, threads, loaded_profile)
     pipeline = ImagePipeline(open_detector(detector), classifier, loaded.metadata)
-    names = AnnotatedNames(annotate, files) if annotate is not None else None
     done: list[Read] = []
-    errors: list[tuple[Path, str]] = []
-    for index, file in enumerate(progress(files, len(files), "pictures")):
+    errors: list[tuple[str, str]] = []
+
+    def failed(name: str, error: UserError) -> None:
+        errors.append((name, str(error)))
+        print(f"mien: {error}", file=sys.stderr)
+
+    inputs = list(_expand(pictures, failed))
+    local = [Path(name) for name in inputs if not is_address(name)]
+    names = AnnotatedNames(annotate, local) if annotate is not None else None
+    for index, name in enumerate(progress(inputs, len(inputs), "pictures")):
         try:
-            limit = round(max_megapixels * 1e6)
-            done.append(_read(index, file, pipeline, cropped, names, limit, landmarks))
+            picture, file = _load(name, round(1e6 * max_megapixels), annotate is not None)
+            done.append(_read(index, file, picture, pipeline, cropped, names, landmarks))
         except UserError as error:
-            errors.append((file, str(error)))
-            print(f"mien: {error}", file=sys.stderr)
+            failed(public(name) if is_address(name) else name, error)
+    if csv is not None:
+        data = _csv(done, loaded.metadata.labels).encode("utf-8", "surrogateescape")
+        write_file(csv, data, "--csv")
     if as_json:
         print(json.dumps(_document(loaded.metadata, done, errors), indent=1, allow_nan=False))
     elif done:
@@ -98,6 +132,23 @@ def image(
             print(f"\nannotated pictures are in {annotate}")
     if errors:
         raise typer.Exit(2)
+
+
+def is_address(name: str) -> bool:
+    """Return whether a picture is named by an http:// or https:// address."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def _expand(names: Sequence[str], failed: Callable[[str, UserError], None]) -> Iterator[str]:
+    """Yield the names, in place of a folder those of its pictures."""
+    for name in names:
+        if is_address(name) or not Path(name).is_dir():
+            yield name
+            continue
+        try:
+            yield from map(str, list_pictures(Path(name), warn_user))
+        except UserError as error:
+            failed(name, error)
 
 
 class AnnotatedNames:
@@ -129,16 +180,26 @@ def _folded(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
+def _load(name: str, max_pixels: int, want_color: bool) -> tuple[Picture, str]:
+    """Return the picture of a path or an address, and how to call it: without a password."""
+    if not is_address(name):
+        return load_image(name, max_pixels, want_color), name
+    from mien.sources.http_image import fetch_image
+
+    data, name = fetch_image(name), public(name)
+    return decode_image(data, name, max_pixels, want_color), name
+
+
 def _read(
     index: int,
-    file: Path,
+    name: str,
+    picture: Picture,
     pipeline: ImagePipeline,
     cropped: bool,
     names: AnnotatedNames | None,
-    max_pixels: int,
     landmarks: bool,
 ) -> Read:
-    picture = load_image(file, max_pixels, want_color=names is not None)
+    file = Path(urlsplit(name).path if is_address(name) else name)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
     if cropped:
         result = FrameResult(index, frame.time, pipeline.read(picture.gray, [None]), {})
@@ -149,7 +210,7 @@ def _read(
         target = names.next(file)
         _write(target, picture, result)
     height, width = picture.gray.shape
-    return Read(file, width, height, record(frame, result, landmarks)["faces"], target)
+    return Read(name, width, height, record(frame, result, landmarks)["faces"], target)
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:
@@ -163,14 +224,14 @@ def _write(target: Path, picture: Picture, result: FrameResult) -> None:
 
 
 def _document(
-    metadata: Metadata, done: Sequence[Read], errors: Sequence[tuple[Path, str]]
+    metadata: Metadata, done: Sequence[Read], errors: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
     return {
         "model": {"name": metadata.name, "version": metadata.version},
         "threshold": metadata.threshold,
         "pictures": [
             {
-                "file": str(read.file),
+                "file": read.file,
                 "width": read.width,
                 "height": read.height,
                 "faces": read.faces,
@@ -178,7 +239,7 @@ def _document(
             }
             for read in done
         ],
-        "errors": [{"file": str(file), "error": error} for file, error in errors],
+        "errors": [{"file": file, "error": error} for file, error in errors],
     }
 
 
@@ -186,12 +247,12 @@ def _table(done: Sequence[Read]) -> str:
     rows = [["picture", "face", "x", "y", "width", "height", "emotion", "confidence", "likeliest"]]
     for read in done:
         if not read.faces:
-            rows.append([str(read.file), "-", "", "", "", "", "no face found", "", ""])
+            rows.append([read.file, "-", "", "", "", "", "no face found", "", ""])
         for number, face in enumerate(read.faces, 1):
             ranked = sorted(face["probabilities"].items(), key=lambda item: -item[1])
             rows.append(
                 [
-                    str(read.file),
+                    read.file,
                     str(number),
                     *(str(value) for value in face["box"]),
                     face["emotion"],
@@ -200,3 +261,17 @@ def _table(done: Sequence[Read]) -> str:
                 ]
             )
     return table(rows, right=(1, 2, 3, 4, 5, 7))
+
+
+def _csv(done: Sequence[Read], labels: Sequence[str]) -> str:
+    """Return a row per face; the columns are named as those of `mien run --csv`."""
+    text = io.StringIO()
+    rows = csv_format.writer(text, lineterminator="\n")
+    columns = ("picture", "face", "x", "y", "w", "h", "emotion", "confidence")
+    rows.writerow([*columns, *(f"p_{label}" for label in labels)])
+    for read in done:
+        for number, face in enumerate(read.faces, 1):
+            shares = [face["probabilities"][label] for label in labels]
+            values = (*face["box"], face["emotion"], face["confidence"], *shares)
+            rows.writerow([read.file, number, *values])
+    return text.getvalue()

@@ -12,10 +12,12 @@ from typing import Annotated
 import cv2
 import typer
 
+from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.commands.options import DetectorOption, LandmarksOption
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
+from mien.file_lock import locked
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor, allowed_load
@@ -41,7 +43,12 @@ def run(
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
-    detector: DetectorOption = DEFAULT_DETECTOR,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+        ),
+    ] = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,
@@ -137,6 +144,20 @@ def run(
             "off the command line."
         ),
     ] = None,
+    web_root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Path of the page behind a reverse proxy, as /mien; else /."
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also answer to this host name, as of a reverse proxy; may be given more than "
+            "once.",
+        ),
+    ] = None,
     mqtt: Annotated[
         str | None,
         typer.Option(
@@ -175,8 +196,8 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur, landmarks)
-    check_outputs(outputs, source)
+    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
+    written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:
             raise UserError(f"{option} {value:g} is no time; give seconds above 0.")
@@ -197,13 +218,25 @@ def run(
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
-    integrations = check_integrations(web, token, mqtt, mqtt_password_file, on or (), blur, labels)
+    loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
+    integrations = check_integrations(
+        *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
+        *(web_root, allow_host or ()),
+    )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
-    found = open_detector(detector)
-    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces, found)
+    engine = VideoPipeline(
+        loaded,
+        threads,
+        0.0 if raw else smooth,
+        max_faces,
+        loaded_profile,
+        open_detector(detector),
+    )
     status_line = StatusLine()
     shutdown = ShutdownSignal()
-    with shutdown.listening():
+    with contextlib.ExitStack() as locks, shutdown.listening():
+        for path in written:
+            locks.enter_context(locked(path))
         try:
             with shutdown.waiting():
                 colour = window or video is not None or web is not None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.classifier import Classifier
+from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
@@ -40,9 +41,10 @@ class Reader:
         threads: Threads of the classifier.
         smooth: Time constant of the predictions in a stream, s; 0 turns smoothing off.
         max_faces: Faces that are tracked at once in a stream.
+        profile: Path of a profile that `mien calibrate` wrote for the model.
 
     Raises:
-        UserError: If the model or the detector cannot be loaded.
+        UserError: If the model, the profile or the detector cannot be loaded.
     """
 
     def __init__(
@@ -52,9 +54,11 @@ class Reader:
         threads: int = 1,
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,
+        profile: str | Path | None = None,
     ) -> None:
         self._detector = open_detector(detector)
         self._model = load_model(str(model))
+        self._profile = None if profile is None else load_profile(profile, self._model.metadata)
         self._threads, self._smooth, self._max_faces = threads, smooth, max_faces
         self._stills: ImagePipeline | None = None
 
@@ -75,7 +79,7 @@ class Reader:
         """
         gray = _gray(picture) if isinstance(picture, np.ndarray) else load_image(picture).gray
         if self._stills is None:
-            classifier = Classifier(self._model, self._threads)
+            classifier = Classifier(self._model, self._threads, self._profile)
             self._stills = ImagePipeline(self._detector, classifier, self._model.metadata)
         return list(self._stills.process(Frame(0, 0.0, gray)).faces)
 
@@ -99,7 +103,12 @@ class Reader:
             source = open_source(source, color, say=_log.warning)
         with contextlib.closing(source):
             pipeline = VideoPipeline(
-                self._model, self._threads, self._smooth, self._max_faces, self._detector
+                self._model,
+                self._threads,
+                self._smooth,
+                self._max_faces,
+                self._profile,
+                self._detector,
             )
             for frame in source.frames():
                 if isinstance(frame, Frame):

@@ -10,6 +10,7 @@ import numpy as np
 from mien.boxes import clip_box, face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
+from mien.classification.profile import Profile
 from mien.classification.smoothing import TIME_CONSTANT_S, PredictionSmoother
 from mien.detection import open_detector
 from mien.detection.base import Detector
@@ -31,9 +32,9 @@ class VideoPipeline:
     """Tracker and classifier for frames in their order; the computing part of `mien run`.
 
     `smooth` is the time constant of the predictions in s; 0 shows each prediction as it is.
-    `max_faces` bounds the tracks. Pictures of a folder are independent: each gets the still
-    pipeline. `detector` is by default the one that `open_detector` gives. Raises UserError where
-    the model or the detector cannot be run.
+    `max_faces` bounds the tracks; `profile` maps the logits. Pictures of a folder are independent:
+    each gets the still pipeline. `detector` is by default the one that `open_detector` gives.
+    Raises UserError where the model or the detector cannot be run.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class VideoPipeline:
         threads: int = 1,
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,
+        profile: Profile | None = None,
         detector: Detector | None = None,
     ) -> None:
         self.metadata = model.metadata
-        self._classifier = Classifier(model, threads)
+        self._classifier = Classifier(model, threads, profile)
         self._smooth = smooth
         self._max_faces = max_faces
         self._detector = detector or open_detector()

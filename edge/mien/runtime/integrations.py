@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,23 +20,17 @@ if TYPE_CHECKING:
     from mien.mqtt.broker import Broker
     from mien.reactions.rules import Rule
     from mien.runtime.output_set import Output
-    from mien.web.binding import BindAddress
+    from mien.web.binding import PageOptions
 
 
 @dataclass(frozen=True)
 class IntegrationOptions:
-    """Who is to be told, as far as it can be checked without opening anything."""
+    """The integrations of a run, checked as far as possible without opening anything."""
 
-    web: BindAddress | None
-    token: str | None
+    page: PageOptions | None
     broker: Broker | None
-    password: str | None
+    password: str | None = field(repr=False)
     rules: tuple[Rule, ...]
-    blur: bool
-
-    def __repr__(self) -> str:
-        """Hold no secret."""
-        return f"Told(web={self.web}, broker={self.broker}, rules={self.rules}, blur={self.blur})"
 
     def pause_switch(self) -> PauseSwitch | None:
         """Return a new switch, where somebody may pause the camera."""
@@ -51,11 +45,13 @@ def check_integrations(
     on: Sequence[str],
     blur: bool,
     labels: Sequence[str],
+    web_root: str | None = None,
+    allow_host: Sequence[str] = (),
 ) -> IntegrationOptions:
     """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
-    address = broker = password = None
+    page = broker = password = None
     if web is not None:
-        from mien.web.binding import parse_bind_address
+        from mien.web.binding import PageOptions, parse_bind_address, parse_host, parse_root
         from mien.web.server import check_installed as check_web
 
         address = parse_bind_address(web)
@@ -63,8 +59,16 @@ def check_integrations(
         from mien.web.auth import choose_token
 
         choose_token(address, token)
-    elif token is not None:
-        raise UserError("--token is for the page; give --web too, or leave it out.")
+        hosts = tuple(parse_host(name) for name in allow_host)
+        page = PageOptions(address, token, parse_root(web_root or ""), hosts, blur)
+    else:
+        for option, given in (
+            ("--token", token),
+            ("--web-root", web_root),
+            ("--allow-host", allow_host),
+        ):
+            if given:
+                raise UserError(f"{option} is for the page; give --web too, or leave it out.")
     if mqtt is not None:
         from mien.mqtt.broker import parse_broker, read_password
         from mien.mqtt.output import check_installed as check_mqtt
@@ -79,7 +83,7 @@ def check_integrations(
         from mien.reactions.rules import parse_rule
 
         rules = tuple(parse_rule(text, labels) for text in on)
-    return IntegrationOptions(address, token, broker, password, rules, blur)
+    return IntegrationOptions(page, broker, password, rules)
 
 
 def open_integrations(
@@ -92,10 +96,10 @@ def open_integrations(
     """Open the outputs; `name` is the source's. Raises UserError where the page has no place."""
     with contextlib.ExitStack() as undo:
         outputs: list[Output] = []
-        if options.web is not None:
+        if options.page is not None:
             from mien.web.server import WebOutput
 
-            page = WebOutput(options.web, options.token, name, labels, pause, options.blur, say=say)
+            page = WebOutput(options.page, name, labels, pause, say=say)
             undo.callback(page.close)
             outputs.append(page)
             say(page.sentence)

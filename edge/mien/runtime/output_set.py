@@ -110,8 +110,8 @@ class OutputSet:
                 stack.callback(output.close)
 
 
-def check_outputs(options: OutputOptions, source: str) -> None:
-    """Raise UserError for what could not be written, before a camera or file is opened."""
+def check_outputs(options: OutputOptions, source: str) -> list[Path]:
+    """Return the files that will be written; raises UserError for one that could not be."""
     if options.duration is not None and not options.duration > 0:
         raise UserError(f"--duration {options.duration:g} is no time; give seconds above 0.")
     files = [path for path in (options.csv, options.video) if path is not None]
@@ -133,3 +133,4 @@ def check_outputs(options: OutputOptions, source: str) -> None:
         raise UserError("Two outputs have the same file name; give each its own.")
     if options.window:
         check_screen()
+    return files

@@ -61,12 +61,16 @@ class PicturesSource:
 def open_pictures(
     path: Path, want_color: bool, say: Say, max_pixels: int = MAX_PIXELS
 ) -> PicturesSource:
-    """Take the pictures of a folder (not of those inside it) in natural order, or one picture.
+    """Open a picture, or those of a folder; raises UserError as `list_pictures` does."""
+    pictures = [path] if path.is_file() else list_pictures(path, say)
+    return PicturesSource(str(path), pictures, want_color, say, max_pixels)
 
-    Files of other kinds are counted in a sentence. Raises UserError where a folder has no picture.
+
+def list_pictures(path: Path, say: Say) -> list[Path]:
+    """Return the pictures of a folder (not of those inside it) in natural order.
+
+    Files of other kinds are counted in a sentence. Raises UserError where there is no picture.
     """
-    if path.is_file():
-        return PicturesSource(str(path), [path], want_color, say, max_pixels)
     try:
         # A leading dot: macOS leaves "._name.jpg" beside each picture, which is none.
         children = [child for child in path.iterdir() if not child.name.startswith(".")]
@@ -87,8 +91,7 @@ def open_pictures(
         named = ", ".join(f"{kind}: {n}" for kind, n in others.most_common(MAX_SUFFIXES_NAMED))
         many = "s" if sum(others.values()) > 1 else ""
         say(f"{path}: left out {sum(others.values())} file{many} of other kinds ({named})")
-    ordered = sorted(found, key=natural)
-    return PicturesSource(str(path), ordered, want_color, say, max_pixels)
+    return sorted(found, key=natural)
 
 
 def natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

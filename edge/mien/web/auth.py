@@ -49,10 +49,10 @@ SECURITY_HEADERS = {
 LOGIN_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Mien</title><link rel="stylesheet" href="/page.css">
+<title>Mien</title><link rel="stylesheet" href="{root}/page.css">
 <main class="login"><h1>Mien</h1>
 <p>{words}</p>
-<form method="post" action="/login">
+<form method="post" action="{root}/login">
 <label>Token <input name="token" type="password" autocomplete="current-password" autofocus></label>
 <button>Show the page</button></form></main></html>
 """
@@ -61,10 +61,13 @@ LOGIN_PAGE = """<!doctype html>
 class AuthMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, names: frozenset[str], token: str | None, port: int) -> None:
+    def __init__(
+        self, app: ASGIApp, names: frozenset[str], token: str | None, port: int, root: str = ""
+    ) -> None:
         self._app = app
         self._names = names
         self._token = token
+        self._root = root
         # Cookies do not tell ports apart, and two cameras may share a machine.
         self._cookie = f"mien-{port}"
 
@@ -80,8 +83,14 @@ class AuthMiddleware:
                     headers[name] = value
             await send(message)
 
+        path = scope["path"]
+        # A reverse proxy may pass the whole path on, or only what follows the root.
+        if self._root and path.startswith(f"{self._root}/"):
+            scope = {**scope, "path": path.removeprefix(self._root)}
         request = Request(scope, receive)
         refusal = self._refuse_stranger(request.headers)
+        if refusal is None and self._root and path == self._root:
+            refusal = RedirectResponse(f"{self._root}/", 303)
         if refusal is None and self._token is not None:
             try:
                 refusal = await self._ask(request, self._token)
@@ -102,9 +111,12 @@ class AuthMiddleware:
     def _refuse_stranger(self, headers: Headers) -> Response | None:
         """Refuse what another page in the visitor's browser sends."""
         if not is_host_allowed(headers.get("host", ""), self._names):
+            name = re.sub(r":[0-9]+$", "", headers.get("host", ""))
+            known = re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name)
             return PlainTextResponse(
-                "This is Mien, and not the host that was asked for; use the machine's own name "
-                "or its number.\n",
+                f"The host name {name if known else 'of this request'} is unknown here. Use this "
+                "machine's own name or IP address, or start `mien run` with --allow-host "
+                f"{name if known else 'NAME'}.\n",
                 400,
             )
         # Only the browser sets it; following a link to the page is no harm.
@@ -129,7 +141,8 @@ class AuthMiddleware:
             if not equal_secrets(request.query_params["token"], token):
                 return await self._wrong(request)
             rest = [(k, v) for k, v in parse_qsl(request.url.query) if k != "token"]
-            return self._welcome(token, _local(path) + (f"?{urlencode(rest)}" if rest else ""))
+            query = f"?{urlencode(rest)}" if rest else ""
+            return self._welcome(token, _local(path) + query)
         cookie = self._given(request.headers.get("cookie", ""))
         if cookie is None:
             return self._unknown(request, "This page needs its token.")
@@ -148,13 +161,14 @@ class AuthMiddleware:
 
     def _welcome(self, token: str, path: str) -> Response:
         """Give the browser its cookie, and an address without the token."""
-        answer = RedirectResponse(path, 303)
+        answer = RedirectResponse(self._root + path, 303)
         answer.set_cookie(
             self._cookie,
             session_cookie(token),
             max_age=COOKIE_MAX_AGE_S,
             httponly=True,
             samesite="lax",
+            path=self._root or "/",
         )
         return answer
 
@@ -172,7 +186,7 @@ class AuthMiddleware:
     def _unknown(self, request: Request, words: str) -> Response:
         challenge = {"WWW-Authenticate": 'Bearer realm="mien"'}
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(LOGIN_PAGE.format(words=words), 401, challenge)
+            return HTMLResponse(LOGIN_PAGE.format(words=words, root=self._root), 401, challenge)
         return PlainTextResponse(f"{words}\n", 401, challenge)
 
 

@@ -6,7 +6,8 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from mien.errors import UserError
 
@@ -29,6 +30,39 @@ class BindAddress:
             return False
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """Where the page is served and who may see it."""
+
+    address: BindAddress
+    token: str | None = field(default=None, repr=False)  # None: generated where one is needed
+    root: str = ""  # path of the page behind a reverse proxy, as "/mien"; "" is the host's own
+    hosts: tuple[str, ...] = ()  # names of a reverse proxy, besides this machine's own
+    blur: bool = False  # hide the faces in the picture
+
+
+def parse_root(text: str) -> str:
+    """Return the path of --web-root without a slash at its end; raises UserError."""
+    root = "/" + text.strip("/") if text.strip("/") else ""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", root) or ".." in root:
+        raise UserError(
+            f"Invalid --web-root '{text[:100]}': give the path at which a reverse proxy serves the "
+            "page, as /mien (letters, digits and . _ ~ - between slashes)."
+        )
+    return root
+
+
+def parse_host(text: str) -> str:
+    """Return a host name of --allow-host in lower case; raises UserError."""
+    host = text.strip().lower().rstrip(".")
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", host):
+        raise UserError(
+            f"Invalid --allow-host '{text[:100]}': give a host name without scheme and port, as "
+            "mien.example.org."
+        )
+    return host
+
+
 def parse_bind_address(text: str) -> BindAddress:
     """Return the address in "8080", "0.0.0.0:8080", ":8080" or "[::1]:8080"; raises UserError.
 
@@ -44,13 +78,14 @@ def parse_bind_address(text: str) -> BindAddress:
     return BindAddress(host, int(match[2]))
 
 
-def allowed_hosts(address: BindAddress) -> frozenset[str]:
+def allowed_hosts(address: BindAddress, more: Sequence[str] = ()) -> frozenset[str]:
     """Return the names, in lower case, by which a browser may call this machine.
 
     A page from elsewhere whose name was pointed at this machine (DNS rebinding) has another.
-    Numbers always are welcome: nobody can point a number elsewhere.
+    Numbers always are welcome: nobody can point a number elsewhere. `more` are names of a reverse
+    proxy.
     """
-    names = {"localhost", address.host.lower()}
+    names = {"localhost", address.host.lower(), *more}
     if not address.loopback:
         host = socket.gethostname().lower()
         names |= {host, socket.getfqdn().lower()}

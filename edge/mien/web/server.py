@@ -20,7 +20,7 @@ from mien.outputs.anonymize import FaceAnonymizer
 from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame, Say
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import BindAddress, allowed_hosts, host_and_port, listen_on
+from mien.web.binding import BindAddress, PageOptions, allowed_hosts, host_and_port, listen_on
 
 BACKLOG = 64  # connections that the kernel holds, and that are accepted at once
 TCP_USER_TIMEOUT_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
@@ -49,12 +49,10 @@ class WebOutput:
 
     def __init__(
         self,
-        address: BindAddress,
-        token: str | None,
+        options: PageOptions,
         name: str,
         labels: Sequence[str],
         pause: PauseSwitch | None = None,
-        blur: bool = False,
         temperature: Callable[[], float | None] = cpu_temperature,
         terminal: bool | None = None,
         say: Say = print,
@@ -64,18 +62,19 @@ class WebOutput:
         from mien.web.mjpeg import MjpegBroadcaster
         from mien.web.state import PageState
 
-        self.token, made = choose_token(address, token)
+        self.token, made = choose_token(options.address, options.token)
         self._shown = made  # whether the sentence holds it
         self._file: Path | None = None  # in which it is kept instead
         if made and not (sys.stderr.isatty() if terminal is None else terminal):
             self._shown = False
             self.token, self._file = stored_token()
-        self._socket = listen_on(address)
+        self._socket = listen_on(options.address)
         self.port = int(self._socket.getsockname()[1])
-        self.url = f"http://{host_and_port(_display_host(address), self.port)}/"
-        self._address = address
+        host = host_and_port(_display_host(options.address), self.port)
+        self.url = f"http://{host}/"
+        self._options = options
         self._say = say
-        self._blur = FaceAnonymizer() if blur else None
+        self._blur = FaceAnonymizer() if options.blur else None
         self.state = PageState(name, labels, pause, temperature)
         self.broadcaster = MjpegBroadcaster(pause)
         self._server = self._start()
@@ -134,7 +133,14 @@ class WebOutput:
         app = application(self.state, self.broadcaster)
         config = uvicorn.Config(
             _LifespanRouter(
-                app, AuthMiddleware(app, allowed_hosts(self._address), self.token, self.port)
+                app,
+                AuthMiddleware(
+                    app,
+                    allowed_hosts(self._options.address, self._options.hosts),
+                    self.token,
+                    self.port,
+                    self._options.root,
+                ),
             ),
             log_config=None,
             access_log=False,

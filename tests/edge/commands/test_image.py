@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import http.server
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -214,6 +218,106 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert code == 2
     assert is_one_sentence(err, "No space left")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_stands_for_its_pictures_in_natural_order(
+    mien: Mien, model_path: Path, tmp_path: Path
+) -> None:
+    for name in ("face10.png", "face2.png"):
+        write_picture(tmp_path / "in" / name, band_face(1))
+    (tmp_path / "in" / "notes.txt").write_text("text")
+    (tmp_path / "empty").mkdir()
+    words = ("--cropped", "--json", "--model", model_path)
+    code, out, err = mien("image", tmp_path / "in", tmp_path / "empty", *words)
+    assert code == 2
+    names = [Path(picture["file"]).name for picture in json.loads(out)["pictures"]]
+    assert names == ["face2.png", "face10.png"]
+    left_out, nothing = err.splitlines()
+    assert "notes" not in out
+    assert ".txt: 1" in left_out
+    assert is_one_sentence(nothing, "empty", "holds no pictures")
+
+
+def test_a_table_for_pandas_has_a_row_per_face(
+    mien: Mien, model_path: Path, tmp_path: Path
+) -> None:
+    files = [PORTRAITS / "both.jpg", PORTRAITS / "noface.jpg", PORTRAITS / "collins.jpg"]
+    table = tmp_path / "faces.csv"
+    code, out, _ = mien("image", *files, "--csv", table, "--json", "--model", model_path)
+    assert code == 0
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    faces = [(p["file"], f) for p in json.loads(out)["pictures"] for f in p["faces"]]
+    assert len(rows) == len(faces) == 3
+    for row, (file, face) in zip(rows, faces, strict=True):
+        assert row["picture"] == file
+        assert [int(row[key]) for key in "xywh"] == face["box"]
+        assert row["emotion"] == face["emotion"]
+        assert float(row["p_happy"]) == face["probabilities"]["happy"]
+    assert [row["face"] for row in rows] == ["1", "2", "1"]
+    code, _, err = mien("image", files[0], "--csv", tmp_path / "no" / "faces.csv")
+    assert code == 2
+    assert is_one_sentence(err, "Folder", "does not exist")
+
+
+class Camera(http.server.BaseHTTPRequestHandler):
+    """A camera's snapshot behind a password; it knows no HEAD."""
+
+    def do_GET(self) -> None:
+        wanted = "Basic " + base64.b64encode(b"admin:a b#c").decode()
+        if self.path.startswith("/snap") and self.headers.get("Authorization") != wanted:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            self.end_headers()
+            return
+        kind, body = "text/html", b"<p>hello"
+        if self.path.startswith("/snap"):
+            kind, body = "image/jpeg", (PORTRAITS / "collins.jpg").read_bytes()
+        self.send_response(200 if self.path != "/gone" else 404)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def camera() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_an_address_is_fetched_and_its_password_is_not_shown(
+    mien: Mien, model_path: Path, camera: str, tmp_path: Path
+) -> None:
+    url = f"http://admin:a%20b%23c@{camera}/snap.jpg?size=full"
+    words = ("--json", "--annotate", tmp_path, "--model", model_path)
+    code, out, err = mien("image", url, *words)
+    assert (code, err) == (0, "")
+    (picture,) = json.loads(out)["pictures"]
+    assert picture["file"] == f"http://{camera}/snap.jpg?size=full"
+    assert len(picture["faces"]) == 1
+    assert Path(picture["annotated"]).name == "snap.jpg"
+    assert "a%20b" not in out
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/snap.jpg", "user name and password"), ("/page", "text/html"), ("/gone", "404 Not Found")],
+)
+def test_an_address_without_a_picture_says_why(
+    path: str, said: str, mien: Mien, model_path: Path, camera: str
+) -> None:
+    code, out, err = mien("image", f"http://{camera}{path}", "--model", model_path)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, said, camera)
+
+
+def test_an_address_that_nobody_serves_says_why(mien: Mien, model_path: Path) -> None:
+    code, _, err = mien("image", "http://127.0.0.1:9/snap.jpg", "--model", model_path)
+    assert code == 2
+    assert is_one_sentence(err, "cannot be reached", "Connection refused")
 
 
 def test_no_file_at_all_is_a_usage_error(mien: Mien) -> None:

@@ -21,7 +21,7 @@ pytest.importorskip("prometheus_client")
 from mien.errors import UserError
 from mien.sources.base import Change
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import parse_bind_address
+from mien.web.binding import parse_bind_address, parse_host, parse_root
 from mien.web.server import WebOutput
 from visiting import face, get, get_json, read_until, seen, served, watch
 
@@ -277,3 +277,55 @@ def test_the_end_comes_soon_with_viewers_still_there() -> None:
     assert time.monotonic() - start < 4
     viewer.close()
     events.close()
+
+
+@pytest.mark.parametrize("prefix", ["/mien", ""], ids=["passed on", "stripped"])
+def test_the_page_behind_a_reverse_proxy_at_a_path_of_its_own(prefix: str) -> None:
+    """A proxy passes the whole path on, or strips its own part; addresses hold for browsers."""
+    name = {"Host": "cameras.example.org"}
+    with served(token="a-token-of-mine", root="/mien", hosts=("cameras.example.org",)) as page:
+        page.write(*seen(0, face()))
+        assert get(page, f"{prefix}/healthz", **name)[0] == 200
+        login = get(page, f"{prefix}/", Accept="text/html", **name)[2].decode()
+        assert re.findall(r'(?:href|action)="([^"]*)"', login) == ["/mien/page.css", "/mien/login"]
+        status, headers, _ = get(page, f"{prefix}/login", "POST", "token=a-token-of-mine", **name)
+        assert (status, headers["location"]) == (303, "/mien/")
+        assert "Path=/mien;" in headers["set-cookie"]
+        cookie = {"Cookie": headers["set-cookie"].split(";")[0], **name}
+        status, _, html = get(page, f"{prefix}/", **cookie)
+        assert status == 200
+        for address in re.findall(r'(?:href|src)="([^"]*)"', html.decode()):
+            assert not address.startswith("/")  # else the browser leaves the proxy's path
+            if address != "live.mjpg":
+                assert get(page, f"{prefix}/{address}", **cookie)[0] == 200
+        assert b'"/' not in get(page, f"{prefix}/page.js", **cookie)[2]
+        once = get(page, f"{prefix}/api/state?token=a-token-of-mine", **name)
+        assert once[1]["location"] == "/mien/api/state"
+        assert get(page, "/mien", **cookie)[1]["location"] == "/mien/"
+        assert get(page, "/mienish", **cookie)[0] == 404
+
+
+def test_an_unknown_host_name_is_told_how_to_be_allowed(page: WebOutput) -> None:
+    status, _, body = get(page, "/", Host="cameras.example.org:443")
+    assert status == 400
+    assert b"--allow-host cameras.example.org." in body
+    status, _, body = get(page, "/", Host="<script>")
+    assert status == 400
+    assert b"script" not in body
+
+
+@pytest.mark.parametrize("text", ["", "/", "mien", "/mien/", "/a/b-c/"])
+def test_a_root_is_taken(text: str) -> None:
+    assert parse_root(text) == {"": "", "/": "", "/a/b-c/": "/a/b-c"}.get(text, "/mien")
+
+
+@pytest.mark.parametrize("text", ["http://x/mien", "/a b", "/a/../b", "/ä", "//evil//x"])
+def test_a_root_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="Invalid --web-root"):
+        parse_root(text)
+
+
+@pytest.mark.parametrize("text", ["https://x.org", "x.org:8080", "", "a b", "*"])
+def test_a_host_name_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="Invalid --allow-host"):
+        parse_host(text)

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument
+
 
 def average(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="model.keras files.")],
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
     share: Annotated[
         list[float] | None,

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
+
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="model.keras, or the folder of a run.")],
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     split: Annotated[
         str, typer.Option(help="validation (PublicTest), test (PrivateTest) or train.")
     ] = "validation",
@@ -24,18 +24,8 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for metrics.json and the plots; else beside the model."),
     ] = None,
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes",
-            "--ferplus",
-            help="FER+'s fer2013new.csv: score against what people see, too.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str,
-        typer.Option(help="The truth of table and plots: 'fer2013', or 'votes' with --votes."),
-    ] = "fer2013",
+    votes: VotesOption = None,
+    labels: LabelsOption = "fer2013",
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw what it confuses."""

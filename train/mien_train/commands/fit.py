@@ -15,24 +15,18 @@ import typer
 from mien.errors import UserError
 
 from mien_train.classifier.recipe import BALANCED, FULL
+from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
 from mien_train.commands.command_line import command_line
 
 
 def fit(
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for the model, the log and the checkpoints.")],
     subset: Annotated[
         str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
     ] = "balanced",
-    labels: Annotated[
-        str, typer.Option(help="'fer2013', or 'votes': what people saw, as soft labels.")
-    ] = "fer2013",
-    votes: Annotated[
-        Path | None,
-        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
-    ] = None,
+    labels: LabelsOption = "fer2013",
+    votes: VotesOption = None,
     weights: Annotated[
         str,
         typer.Option(

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument
+
 
 def votes(
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     ferplus: Annotated[
         Path,
         typer.Option(

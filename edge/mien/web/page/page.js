@@ -23,7 +23,7 @@ let ratio = "";
 function showPicture(shown) {
   const live = byId("live");
   // A hidden page costs the device nothing.
-  if (shown) live.src = "/live.mjpg?" + Date.now();
+  if (shown) live.src = "live.mjpg?" + Date.now();
   else live.removeAttribute("src");
 }
 
@@ -195,7 +195,7 @@ function addMoment(moment) {
 }
 
 async function loadTimeline() {
-  const answer = await fetch("/api/timeline");
+  const answer = await fetch("api/timeline");
   if (answer.status === 401) location.reload();   // the page that asks for the token
   if (!answer.ok) return;
   const timeline = await answer.json();
@@ -209,7 +209,7 @@ async function loadTimeline() {
 
 function listen() {
   if (source) source.close();
-  source = new EventSource("/api/events");
+  source = new EventSource("api/events");
   source.addEventListener("open", () => {
     showPicture(!document.hidden);
     loadTimeline().catch(() => {});
@@ -220,7 +220,7 @@ function listen() {
     showCamera("offline");
     // A browser tries again by itself after a cut, but not after a refusal.
     if (source.readyState !== EventSource.CLOSED) return;
-    fetch("/api/state").then((answer) => { if (answer.status === 401) location.reload(); }).catch(() => {});
+    fetch("api/state").then((answer) => { if (answer.status === 401) location.reload(); }).catch(() => {});
     setTimeout(listen, AGAIN_MS);
   });
 }
