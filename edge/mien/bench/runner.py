@@ -77,7 +77,11 @@ def measure_all(model: Model, options: BenchOptions) -> dict[str, Any]:
     path = str(model.path)
     length = options.soak or (frames if options.quick else MEMORY_FRAMES)
     steps.append(lambda: document.update(memory_mb=measure_memory(path, options.detector, length)))
-    steps.append(lambda: document.update(start=measure_start(path, options.detector, 1 if options.quick else 5)))
+    steps.append(
+        lambda: document.update(
+            start=measure_start(path, options.detector, 1 if options.quick else 5)
+        )
+    )
     for step in progress(steps, len(steps), "measurements"):
         step()
     return document
@@ -152,6 +156,4 @@ def _baseline(model: Model, options: BenchOptions, frames: int) -> dict[str, Any
 
 
 def _builder(model: Model, options: BenchOptions) -> Callable[[], VideoPipeline]:
-    return lambda: VideoPipeline(
-        model, options.threads, detector=open_detector(options.detector)
-    )
+    return lambda: VideoPipeline(model, options.threads, detector=open_detector(options.detector))

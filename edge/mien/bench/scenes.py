@@ -47,7 +47,7 @@ class SyntheticFace:
 
 
 class Scene:
-    """`faces` portraits moving before a photograph-like background, `width` x `height` px, 30 frames/s.
+    """`faces` portraits moving before a photograph-like background, 30 frames a second.
 
     Each face keeps to a cell of its own, so that all are seen in every frame. The same arguments
     give the same frames. One face is 0.3 of the height; more are as large as their cells let them.
@@ -129,9 +129,7 @@ def _arrange(count: int, width: int, height: int) -> list[SyntheticFace]:
     return faces
 
 
-def _cut_out(
-    name: str, face: Box
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _cut_out(name: str, face: Box) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return a face with hair and chin, float32 [n, n], and an oval that fades at its border."""
     gray = load_image(PORTRAITS / name).gray
     left, top, width, height = face

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from mien.bench.scenes import FPS, Scene
+from mien.boxes import face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import decode_prediction
 from mien.classification.preprocess import preprocess_face
-from mien.boxes import face_to_square
 from mien.detection.base import Detector
 from mien.outputs.annotate import annotate
 from mien.pipeline.results import Face

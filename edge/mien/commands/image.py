@@ -18,8 +18,8 @@ import typer
 from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
-from mien.console import progress, table
 from mien.commands.options import DetectorOption, LandmarksOption
+from mien.console import progress, table
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.image import MAX_PIXELS, Picture, decode_image, load_image

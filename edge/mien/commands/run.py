@@ -49,6 +49,7 @@ def run(
             metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
         ),
     ] = None,
+    detector: DetectorOption = DEFAULT_DETECTOR,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,
@@ -196,7 +197,7 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
+    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur, landmarks)
     written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.detection.base import Detection, Gray
-from mien.errors import UserError
 from mien.detection.tiles import moved, suppress, windows
+from mien.errors import UserError
 from mien.tflite.interpreter import TfliteNetwork, load_weights
 
 WEIGHTS = "face_ssd.tflite"
@@ -33,7 +33,12 @@ class SsdDetector:
 
     def __init__(self, path: str | Path | None = None) -> None:
         """Load the shipped network, or a .tflite of `mien-convert`."""
-        content = load_weights(WEIGHTS) if path is None else Path(path).read_bytes()
+        try:
+            content = load_weights(WEIGHTS) if path is None else Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}); give ssd:FILE a file of mien-convert."
+            ) from error
         self._network = TfliteNetwork(content, str(path or WEIGHTS))
         self._height, self._width = self._network.input_shape
         self._centers, self._strides = cells(self._height, self._width)
@@ -48,7 +53,8 @@ class SsdDetector:
         With a scale above 1 the picture is searched in overlapping windows, ceil(scale) each way.
         """
         found: list[Detection] = []
-        for left, top, width, height in windows(*gray.shape, max(1, math.ceil(scale))):
+        rows, columns = gray.shape
+        for left, top, width, height in windows(rows, columns, max(1, math.ceil(scale))):
             part = gray[top : top + height, left : left + width]
             found += [moved(one, left, top) for one in self._forward(part)]
         return suppress(found)

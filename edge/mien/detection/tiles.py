@@ -35,9 +35,7 @@ def windows(height: int, width: int, tiles: int) -> list[tuple[int, int, int, in
     ]
 
 
-def detect_still(
-    detector: Detector, gray: Gray, min_score: float = MIN_SCORE
-) -> list[Detection]:
+def detect_still(detector: Detector, gray: Gray, min_score: float = MIN_SCORE) -> list[Detection]:
     """Return the faces of a still picture, uint8 [H, W], with a score from `min_score`, best first.
 
     The picture is searched whole, at FINE_SCALE, and in tiles where it is large. Works with every
@@ -55,7 +53,7 @@ def detect_still(
     found = detector.detect(gray) + detector.detect(gray, FINE_SCALE)
     parts = -(-max(gray.shape) // TILE)
     if parts > 1:
-        for left, top, w, h in windows(*gray.shape, parts):
+        for left, top, w, h in windows(gray.shape[0], gray.shape[1], parts):
             tile = np.ascontiguousarray(gray[top : top + h, left : left + w])
             found += [moved(one, left, top) for one in detector.detect(tile, FINE_SCALE)]
     kept = suppress(one for one in found if one.score >= min_score)

@@ -16,7 +16,6 @@ from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.detection import DEFAULT_DETECTOR, open_detector
-from mien.errors import UserError
 from mien.image import load_image
 from mien.pipeline.results import Face, FrameResult
 from mien.pipeline.still import ImagePipeline

@@ -21,8 +21,8 @@ class Face:
     prediction: Prediction
     id: int | None = None  # track id, from 1; None in a still picture
     age: float = 0.0  # s since the classifier last ran on this face
-    # px of the picture: right eye, left eye (the person's own sides), nose, right and left corner of
-    # the mouth; None where the detector gives none.
+    # px of the picture: right eye, left eye (the person's own sides), nose, right and left corner
+    # of the mouth; None where the detector gives none.
     landmarks: Landmarks | None = None
 
     @property

@@ -132,4 +132,3 @@ class VideoPipeline:
                 box = clip_box(track.box, width, height)
                 faces.append(Face(box, smoother.prediction, track.id, age, track.landmarks))
         return tuple(faces)
-

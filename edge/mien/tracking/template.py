@@ -45,7 +45,7 @@ def match_template(pyramid: Pyramid, known: Gray, box: FloatBox) -> tuple[float,
     return x + pixel * right, y + pixel * down, best
 
 
-def subpixel_peak(values: npt.NDArray[np.floating], at: int) -> float:
+def subpixel_peak(values: npt.NDArray[np.generic], at: int) -> float:
     """Return the top of the parabola through a maximum and its two neighbors."""
     if not 0 < at < len(values) - 1:
         return float(at)

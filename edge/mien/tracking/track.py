@@ -59,7 +59,9 @@ class Track:
         """The five points of `mien.detection.base.LANDMARK_NAMES`, moved with the box."""
         if self.offsets is None:
             return None
-        return tuple((self.x + dx * self.width, self.y + dy * self.height) for dx, dy in self.offsets)
+        return tuple(
+            (self.x + dx * self.width, self.y + dy * self.height) for dx, dy in self.offsets
+        )
 
     @classmethod
     def of(cls, found: Detection, pyramid: Pyramid, time: float) -> Track:

@@ -114,8 +114,8 @@ class Tracker:
     def _follow(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
         cell = float(1 << (len(pyramid.levels) - 1))
         was_seen = step > 0 and track.state is not TrackState.LOST
-        track.still = was_seen and track.ncc >= self.config.min_ncc and self._motion.still(
-            track.box, cell
+        track.still = (
+            was_seen and track.ncc >= self.config.min_ncc and self._motion.still(track.box, cell)
         )
         touched = self._touches(track)
         # A hidden face's template would soon fit, and go along with, what hides it.
@@ -168,7 +168,7 @@ class Tracker:
         config = self.config
 
         def is_same(track: Track, found: Detection) -> bool:
-            if track.state is not TrackState.LOST and track.seen == time or not track.id:
+            if not track.id or (track.state is not TrackState.LOST and track.seen == time):
                 return True
             return similarity(pyramid, track.appearance, found.box) >= config.same_similarity
 
@@ -223,9 +223,9 @@ class Tracker:
         before = reidentify(
             track.box, lost, pyramid, time, config.same_similarity, config.min_iou
         ) or reidentify(track.box, (*lost, *self._removed), pyramid, time, config.reid_similarity)
-        if before is None and track.hits < config.reid_hits and self._touches(track):
-            if any(reachable(one, track.box, time) for one in lost):
-                return  # half hidden still: it may turn out to be the lost one
+        emerging = track.hits < config.reid_hits and self._touches(track)
+        if before is None and emerging and any(reachable(t, track.box, time) for t in lost):
+            return  # half hidden still: it may turn out to be the lost one
         track.state = TrackState.CONFIRMED
         if before is None:
             self._ids += 1

@@ -12,9 +12,7 @@ from mien.tracking.tracker import Tracker, TrackerConfig
 from scripted import FPS, HEIGHT, WIDTH, Actor, Path, ScriptedDetector, at, follow, render, walk
 
 
-def watched(
-    actors: Sequence[Actor], seconds: float, **options: object
-) -> list[list[int | None]]:
+def watched(actors: Sequence[Actor], seconds: float, **options: object) -> list[list[int | None]]:
     """Return the ids on the actors, frame by frame."""
     detector = ScriptedDetector()
     tracker = Tracker(detector, **options)  # type: ignore[arg-type]
@@ -31,9 +29,7 @@ def test_a_face_is_shown_from_the_first_frame_on_under_one_id() -> None:
 
 
 def test_two_who_cross_keep_their_ids() -> None:
-    ids = watched(
-        [Actor(0, walk((100, 220), (150, 0))), Actor(1, walk((540, 240), (-150, 0)))], 3
-    )
+    ids = watched([Actor(0, walk((100, 220), (150, 0))), Actor(1, walk((540, 240), (-150, 0)))], 3)
     for actor in (0, 1):
         named = [pair[actor] for pair in ids if pair[actor] is not None]
         assert set(named) == {ids[0][actor]}
@@ -62,9 +58,7 @@ def test_who_returns_elsewhere_has_its_id_or_a_new_one_never_another_s() -> None
 
 
 def test_another_person_where_one_has_left_gets_another_id() -> None:
-    ids = watched(
-        [Actor(0, absent(at(300), 1.0, 99)), Actor(1, absent(at(300), 0.0, 1.4))], 3
-    )
+    ids = watched([Actor(0, absent(at(300), 1.0, 99)), Actor(1, absent(at(300), 0.0, 1.4))], 3)
     assert {pair[0] for pair in ids} == {1, None}
     assert {pair[1] for pair in ids} == {2, None}
 
@@ -75,7 +69,10 @@ def test_after_a_cut_nobody_is_known_and_detection_comes_at_once() -> None:
     first = list(follow(tracker, detector, render([Actor(0, at(200))], 1.03)))
     asked = len(detector.calls)
     second = follow(
-        tracker, detector, render([Actor(1, at(420, 200))], 1, seed=99), begin=first[-1][0] + 1 / FPS
+        tracker,
+        detector,
+        render([Actor(1, at(420, 200))], 1, seed=99),
+        begin=first[-1][0] + 1 / FPS,
     )
     _, tracks, ids = next(second)
     assert len(detector.calls) == asked + 1
