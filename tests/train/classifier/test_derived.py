@@ -103,7 +103,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name in ("a", "b"):
         network.set_weights([w + rng.uniform(0, 0.1, w.shape) for w in network.get_weights()])
         paths.append(folder / name / "model.keras")
-        write_run(paths[-1], network, "votes")
+        write_run(paths[-1], network, {"a": "votes", "b": "fer2013"}[name])
     return paths
 
 
@@ -135,8 +135,8 @@ def test_an_average_is_that_of_the_weights_by_their_shares(
             np.testing.assert_allclose(value, 0.75 * a + 0.25 * b, atol=1e-6)
     assert norms > 40
     record = json.loads((run / "run.json").read_text())
-    told = [(part["file"], part["share"]) for part in record["averaged"]]
-    assert told == [("a/model.keras", 3.0), ("b/model.keras", 1.0)]
+    told = [(part["file"], part["share"], part["labels"]) for part in record["averaged"]]
+    assert told == [("a/model.keras", 3.0, "votes"), ("b/model.keras", 1.0, "fer2013")]
     assert record["labels"] == "votes"
 
 
@@ -155,5 +155,5 @@ def test_what_cannot_be_averaged_is_refused(
     other = tmp_path / "other" / "model.keras"
     write_run(other, squares, "votes")
     assert "is another network than" in refused(other, clean)
-    other.with_name("run.json").write_text(json.dumps({"labels": "fer2013"}))
-    assert "learnt from different" in refused(other, clean)
+    other.with_name("run.json").write_text(json.dumps({"manifest_sha256": "another"}))
+    assert "learnt from different images" in refused(other, clean)
