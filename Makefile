@@ -13,7 +13,7 @@ SEED    ?= 7
 LABELS  ?= fer2013
 VOTES   ?=
 RUN     ?= runs/$(SUBSET)$(if $(filter votes,$(LABELS)),-votes)
-OUT     ?= $(RUN)/mien.tflite
+OUT     ?= $(RUN)/$(notdir $(RUN)).tflite
 ARGS    ?=
 SYSTEMS ?=
 TESTS   ?=
@@ -91,7 +91,7 @@ $(VENV)/.stamp-venv: scripts/venv.sh
 
 $(DEVICE): $(VENV)/.stamp-venv pyproject.toml $(CONSTRAINTS)
 	@echo "installing the device's packages into $(VENV) (some 100 MB)"
-	@$(INSTALL) --editable .
+	@$(INSTALL) --editable '.[web,mqtt]'
 	@$(BIN)/python -c 'import cv2' || { echo "mien: OpenCV lacks a system library:" \
 	    "sudo apt install libgl1 libglib2.0-0" >&2; exit 2; }
 	@touch $@
