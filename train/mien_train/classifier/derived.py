@@ -1,6 +1,6 @@
-"""Runs that were not trained but made of others: a model file unpacked, networks averaged.
+"""Derived runs: an unpacked model file, or an average of networks.
 
-Their run.json is that of what they were made of, with what was done to it: `mien-convert` and
+Their run.json is that of their origin, with the derivation added, so that `mien-convert` and
 `mien-train report` take them as any run.
 """
 
