@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from mien.commands.bench import bench
+from mien.commands.calibrate import calibrate
 from mien.commands.doctor import doctor
 from mien.commands.evaluate import evaluate
 from mien.commands.image import image
@@ -26,6 +27,7 @@ app.callback(help="Read facial expressions from cameras, videos and pictures.")(
 app.command("image")(image)
 app.command("eval")(evaluate)
 app.command("run")(configured(run))
+app.command("calibrate")(calibrate)
 app.command("info")(info)
 app.command("bench")(bench)
 app.command("report")(report)

@@ -26,6 +26,13 @@ def table(rows: Iterable[Iterable[str]], right: Iterable[int] = ()) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """Return a text with its control characters escaped, so that it cannot drive a terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
 def format_duration(seconds: float) -> str:
     """Return seconds as 1:05 or 2:01:05."""
     minutes, rest = divmod(round(seconds), 60)

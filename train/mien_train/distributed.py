@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from mien.errors import UserError
+from mien.file_lock import locked
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def parse_hosts(hosts: str | None, index: int | None) -> Hosts | None:
         )
     if index is None or not 0 <= index < len(addresses):
         raise UserError(
-            f"--host-index says which of --hosts this machine is: 0 to {len(addresses) - 1}."
+            f"--host-index must be this machine's place in --hosts: 0 to {len(addresses) - 1}."
         )
     if os.environ.get("KERAS_BACKEND") != "jax":
         raise UserError("several hosts train under JAX only: set KERAS_BACKEND=jax on each.")
@@ -131,7 +132,9 @@ def run_folder(run: Path, state_files: tuple[str, ...]) -> Iterator[Path]:
     """
     index, count = process_index_and_count()
     if count == 1:
-        yield run
+        run.parent.mkdir(parents=True, exist_ok=True)
+        with locked(run):  # two trainings would overwrite each other's state
+            yield run
         return
     from jax.experimental import multihost_utils
 

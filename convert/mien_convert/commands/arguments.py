@@ -19,17 +19,6 @@ from mien_convert.evaluation.robustness import Truths
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")
 ]
-DataArgument = Annotated[
-    Path,
-    typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
-]
-VotesOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--votes", "--ferplus", metavar="FILE", help="FER+'s fer2013new.csv: people's truth."
-    ),
-]
-
 SPLITS = {"validation": "PublicTest", "test": "PrivateTest", "train": "Training"}
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from mien.file_lock import locked
+from mien_train.commands.arguments import DataArgument, VotesOption
 from mien_train.data.duplicates import has_twin
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import require_votes
@@ -38,10 +40,7 @@ def model(
         Path,
         typer.Argument(metavar="MODEL", help="model.keras of mien-train fit, run.json beside it."),
     ],
-    data: Annotated[
-        Path,
-        typer.Argument(metavar="DATA", help="FER-2013: the Kaggle zip, its folder or fer2013.csv."),
-    ],
+    data: DataArgument,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +60,7 @@ def model(
         int,
         typer.Option(
             metavar="N",
-            min=calibrating.MINIMUM,
+            min=calibrating.MIN_FACES,
             help="Training faces to calibrate on, equally many of each class.",
         ),
     ] = 700,
@@ -94,16 +93,8 @@ def model(
         typer.Option(
             min=-0.25, max=1, help="Margin around a detector's box on each side, in box sides."
         ),
-    ] = 0.05,
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes",
-            "--ferplus",
-            metavar="FILE",
-            help="FER+'s fer2013new.csv: measure against what people see, too.",
-        ),
-    ] = None,
+    ] = 0.0,
+    votes: VotesOption = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -132,7 +123,7 @@ def model(
     out = out or network.with_name(f"{run_name}.tflite")
     provenance.check_writable(out)
     truth_name = gate_truth(labels, votes, network)
-    with converter(network) as process:
+    with locked(out), converter(network) as process:
         dataset = load(data)
         draft = provenance.draft_metadata(
             name or run_name, model_version, process.input_size, margin

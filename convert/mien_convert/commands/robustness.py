@@ -13,12 +13,11 @@ import typer
 from mien.classification.classifier import Classifier
 from mien.console import table
 from mien.tflite.model_file import load_model
+from mien_train.commands.arguments import DataArgument, VotesOption
 from tqdm import tqdm
 
 from mien_convert.commands.arguments import (
-    DataArgument,
     ModelArgument,
-    VotesOption,
     chosen_faces,
     save_json,
 )

@@ -229,7 +229,9 @@ def _fit(
     counts = np.bincount(labels, minlength=size)
     share = len(labels) / (np.count_nonzero(counts) * counts[labels])  # [n], mean 1
     share *= min(1.0, evidence / len(labels))
-    x = np.concatenate([np.ones((len(z), 1)), z if weight_std else z[:, :0]], axis=1)  # [n, d]
+    centered = z - z.mean(axis=1, keepdims=True)  # what all logits share says nothing
+    inputs = centered if weight_std else z[:, :0]
+    x = np.concatenate([np.ones((len(z), 1)), inputs], axis=1)  # [n, d]
     scales = [(bias_std, weight_std) if n else ABSENT_PRIOR for n in counts]
     prior = np.array([[b] + [w or 1.0] * (x.shape[1] - 1) for b, w in scales]) ** -2.0  # [K, d]
     width = x.shape[1]
@@ -258,7 +260,7 @@ def _fit(
         theta, best = theta - step, now
     weight = np.eye(size)
     if weight_std:
-        weight += theta[:, 1:]
+        weight += theta[:, 1:] @ (np.eye(size) - 1 / size)
     return _Map(weight, theta[:, 0])
 
 

@@ -16,6 +16,7 @@ import typer
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
+from mien.classification.profile import load_profile
 from mien.console import progress, table
 from mien.errors import UserError
 from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
@@ -62,6 +63,12 @@ def evaluate(
             metavar="FILE", help="Votes by file name, of mien-train votes: measure both truths."
         ),
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
@@ -79,7 +86,8 @@ def evaluate(
             "--labels is fer2013 (the class folders), or votes together with --votes FILE."
         )
     loaded = load_model(model)
-    classifier = Classifier(loaded, threads)
+    loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
+    classifier = Classifier(loaded, threads, loaded_profile)
     faces = list_faces(data, loaded.metadata.labels, split)
     for name in faces.ignored:
         print(f"mien: left out {name} in {data}, which is no class of the model", file=sys.stderr)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
+from mien.console import printable
 from mien.tflite.model_file import DEFAULT_MODEL, Model, load_model
 
 FRACTIONS = {"accuracy", "balanced_accuracy", "macro_f1", "ece", "recall", "agreement"}
@@ -26,7 +28,10 @@ def info(
 ) -> None:
     """Show what a model file says of itself."""
     loaded = load_model(model)
-    print(loaded.metadata.to_json() if as_json else card(loaded))
+    if as_json:  # in ASCII, where the file may have what drives a terminal
+        print(json.dumps(json.loads(loaded.metadata.to_json()), indent=1))
+    else:
+        print(card(loaded))
 
 
 def card(model: Model) -> str:
@@ -59,9 +64,9 @@ def card(model: Model) -> str:
 def _tree(content: dict[str, Any], depth: int, fractions: bool = False) -> Iterator[str]:
     """Yield a dict as indented lines; numbers that are fractions by their name as per cent."""
     pad = "  " * depth
-    width = max(len(str(key)) for key in content)
+    width = max(len(printable(str(key))) for key in content)
     for key, value in content.items():
-        name = str(key).replace("_", " ").ljust(width)
+        name = printable(str(key)).replace("_", " ").ljust(width)
         share = fractions or key in FRACTIONS
         if isinstance(value, dict) and value:
             yield f"{pad}{name.rstrip()}"
@@ -78,4 +83,4 @@ def _text(value: Any, share: bool) -> str:
         if len(value) > LONG or not plain:
             return f"{len(value)} entries (see --json)"
         return ", ".join(_text(entry, share) for entry in value) or "-"
-    return "-" if value in (None, {}) else str(value)
+    return "-" if value in (None, {}) else printable(str(value))

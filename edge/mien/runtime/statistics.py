@@ -1,4 +1,4 @@
-"""Counts a run: frames, faces, and how the time was shared among the emotions."""
+"""Statistics of a run: frames, people, readings, and the share of time of each emotion."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from mien.classification.prediction import UNCERTAIN
 from mien.console import format_duration
 from mien.pipeline.results import FrameResult
 
-LATENCY_WINDOW = 3000  # frames, the last ones, over which the latency is told
+LATENCY_WINDOW = 3000  # frames, the last ones, of which the latency is shown
 MAX_PREDICTION_S = 2.0  # s that one reading may stand for: not for a pause of the source
+MAX_IDS = 1000  # track ids remembered; older ones than these do not come back
 
 
 class RunStatistics:
-    """What a run found.
+    """Counts of a run.
 
     A reading stands for the time until the next frame, so that an uneven frame rate does not
     weigh; with several faces each counts for itself.
@@ -26,10 +27,12 @@ class RunStatistics:
     def __init__(self, labels: Sequence[str]) -> None:
         self.frames = 0
         self.frames_with_face = 0
-        self.faces = 0
+        self.readings = 0  # faces in frames: one face in ten frames is ten
+        self._ids: set[int] = set()
+        self._older_ids = 0  # number of those no longer in `_ids`
         self.media_s = 0.0  # s from the first frame to the end of the last, in the source's time
         self.dropped = 0
-        self._faces = dict.fromkeys((*labels, UNCERTAIN), 0)
+        self._readings = dict.fromkeys((*labels, UNCERTAIN), 0)
         self._seconds = dict.fromkeys((*labels, UNCERTAIN), 0.0)
         self._last: FrameResult | None = None
         self._interval = 0.0  # s, the last one seen
@@ -47,9 +50,15 @@ class RunStatistics:
             self._latencies.append(result.latency)
         self.frames += 1
         self.frames_with_face += bool(result.faces)
-        self.faces += len(result.faces)
+        self.readings += len(result.faces)
         for face in result.faces:
-            self._faces[face.prediction.emotion] += 1
+            self._readings[face.emotion] += 1
+            if face.id is not None:
+                self._ids.add(face.id)
+        if len(self._ids) > 2 * MAX_IDS:
+            recent = set(sorted(self._ids)[-MAX_IDS:])
+            self._older_ids += len(self._ids) - len(recent)
+            self._ids = recent
         self._elapsed = time.monotonic() - self._started
 
     def end(self, fps: float | None, dropped: int) -> None:
@@ -59,6 +68,11 @@ class RunStatistics:
             self._spend(self._last, self._interval)
         self._last = None
         self.dropped = dropped
+
+    @property
+    def people(self) -> int:
+        """Tracked faces; 0 for pictures, in which nobody is tracked."""
+        return self._older_ids + len(self._ids)
 
     @property
     def time(self) -> float:
@@ -83,24 +97,27 @@ class RunStatistics:
             f"frames            {self.frames:8d}  ({media} of the source in {elapsed}: "
             f"{self.fps:.1f} frames/s)",
             f"frames with face  {self.frames_with_face:8d}  ({share:.1%})",
-            f"faces             {self.faces:8d}",
         ]
+        if self.people:
+            lines.append(f"people            {self.people:8d}")
+        lines.append(f"readings          {self.readings:8d}")
         if self.dropped:
-            lines.append(f"dropped           {self.dropped:8d}  (newer ones were there)")
+            lines.append(f"dropped           {self.dropped:8d}  (replaced by newer frames)")
         if self._latencies:
             often, seldom = (1e3 * v for v in np.percentile(self._latencies, (50, 95)))
             lines.append(f"latency        {often:8.0f} ms  (95 % under {seldom:.0f} ms)")
-        if self.faces:
-            lines += ["", f"{'emotion':<12}{'share of time':>14}{'seconds':>10}{'faces':>8}"]
+        if self.readings:
+            lines += ["", f"{'emotion':<12}{'share of time':>14}{'seconds':>10}{'readings':>10}"]
             shares = self.shares()
-            for name in sorted(shares, key=lambda name: -shares[name]):
+            occurred = [name for name, count in self._readings.items() if count]
+            for name in sorted(occurred, key=lambda name: -shares[name]):
                 lines.append(
                     f"{name:<12}{shares[name]:>13.1%} {self._seconds[name]:>10.1f}"
-                    f"{self._faces[name]:>8d}"
+                    f"{self._readings[name]:>10d}"
                 )
         return "\n".join(lines)
 
     def _spend(self, result: FrameResult, seconds: float) -> None:
         self.media_s += seconds
         for face in result.faces:
-            self._seconds[face.prediction.emotion] += min(seconds, MAX_PREDICTION_S)
+            self._seconds[face.emotion] += min(seconds, MAX_PREDICTION_S)

@@ -11,7 +11,9 @@ import hashlib
 import io
 import json
 import math
+import struct
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,15 @@ from mien.tflite.signature import check_fit, float_input
 FORMAT = 1
 LABEL_COUNT = 7  # format 1 is defined with logits [1, 7]
 METADATA_NAME = "metadata.json"
+MAX_FILE_BYTES = 200_000_000
+MAX_METADATA_BYTES = 1 << 20
+MAX_DEPTH = 12  # of the metadata's nesting
+MAX_TEXT, MAX_LABEL, MAX_DIGITS = 200, 40, 30  # characters
+# What zipfile raises for what it cannot read. RuntimeError: encrypted.
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError, IndexError, OverflowError),
+    *(RuntimeError, MemoryError, struct.error, zlib.error),
+)
 MODELS = Path(__file__).parents[1] / "models"
 DEFAULT_MODEL = "mien"
 
@@ -62,13 +73,17 @@ class Metadata:
     def from_json(cls, text: str | bytes) -> Metadata:
         """Read and check metadata; raises ValueError with a clause that says what is wrong."""
         try:
-            fields = json.loads(text)
-        except ValueError as error:  # JSON or UTF-8
+            fields = json.loads(
+                text, parse_constant=_number, parse_int=_number, parse_float=_number
+            )
+        except (ValueError, RecursionError) as error:  # JSON, UTF-8, numbers, nesting
             raise ValueError("its metadata is not JSON") from error
         if not isinstance(fields, dict):
             raise ValueError("its metadata is not a JSON object")
+        if _is_deeper(fields, MAX_DEPTH):
+            raise ValueError(f"its metadata is nested more than {MAX_DEPTH} deep")
         if fields.get("format") != FORMAT:
-            raise ValueError(f"its format is {fields.get('format')!r} and this mien reads {FORMAT}")
+            raise ValueError(f"its format is {_short(fields.get('format'))}, not {FORMAT}")
         return _checked(fields)
 
 
@@ -88,6 +103,11 @@ def load_model(path_or_name: str | Path = DEFAULT_MODEL) -> Model:
     """
     path = find_model(path_or_name)
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(
+                f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB; give a file of "
+                "mien-convert."
+            )
         data = path.read_bytes()
     except OSError as error:
         raise UserError(
@@ -128,6 +148,11 @@ def find_model(path_or_name: str | Path) -> Path:
     return path
 
 
+def is_shipped(path: Path) -> bool:
+    """Return whether a model file is one that comes with mien."""
+    return path.resolve().parent == MODELS.resolve()
+
+
 def pack(flatbuffer: bytes, metadata: Metadata) -> bytes:
     """Return the bytes of a model file; `metadata.sha256` is filled in from the flatbuffer.
 
@@ -150,8 +175,16 @@ def _open_archive(data: bytes, path: Path) -> tuple[int, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             start = min((member.header_offset for member in archive.infolist()), default=0)
-            return start, archive.read(METADATA_NAME)
-    except (zipfile.BadZipFile, KeyError, EOFError, OSError, ValueError, NotImplementedError):
+            member = archive.getinfo(METADATA_NAME)
+            if member.file_size > MAX_METADATA_BYTES:
+                raise UserError(
+                    f"{path} states {member.file_size} bytes of metadata where "
+                    f"{MAX_METADATA_BYTES} are read at most; give a file of mien-convert."
+                )
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError  # others state how much memory they need
+            return start, archive.read(member)
+    except ZIP_ERRORS:
         if float_input(data):
             raise UserError(
                 f"{path} is a float TFLite model without Mien's metadata; "
@@ -163,42 +196,75 @@ def _open_archive(data: bytes, path: Path) -> tuple[int, bytes]:
         ) from None
 
 
+def _number(text: str) -> int | float:
+    """Return a number of JSON; raises ValueError for one that no measure has."""
+    if len(text) > MAX_DIGITS or not math.isfinite(float(text)):
+        raise ValueError(f"{text[:20]} is not a number that can be used")
+    return float(text) if any(c in text for c in ".eE") else int(text)
+
+
+def _is_deeper(content: Any, depth: int) -> bool:
+    level = [content]
+    for _ in range(depth):
+        inner: list[Any] = []
+        for value in level:
+            inner += value.values() if isinstance(value, dict) else value
+        level = [value for value in inner if isinstance(value, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _is_line(text: str, length: int) -> bool:
+    return 0 < len(text) <= length and text.isprintable()
+
+
+def _short(value: Any) -> str:
+    """Return a foreign value for a message: in ASCII, without control characters, cut short."""
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a number of many digits"
+    words = ascii(value)
+    return words if len(words) <= 60 else f"{words[:57]}..."
+
+
 def _checked(fields: dict[str, Any]) -> Metadata:
     def take(key: str, *types: type) -> Any:
         if key not in fields:
             raise ValueError(f"its metadata has no {key!r}")
         value = fields[key]
         if not isinstance(value, types) or isinstance(value, bool):
-            raise ValueError(f"its metadata has {value!r} as {key!r}")
+            raise ValueError(f"its metadata has {_short(value)} as {key!r}")
+        if isinstance(value, str) and not _is_line(value, MAX_TEXT):
+            raise ValueError(f"its {key} is not a line of printable text")
         return value
 
     def number(key: str, low: float, high: float) -> float:
-        value = float(take(key, int, float))
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ValueError(f"its {key} is {value}, outside {low} to {high}")
-        return value
+        value = take(key, int, float)
+        if not low <= value <= high:
+            raise ValueError(f"its {key} is {_short(value)}, outside {low} to {high}")
+        return float(value)
 
     labels = take("labels", list)
     if len(labels) != LABEL_COUNT:
         raise ValueError(f"it has {len(labels)} labels where the format has {LABEL_COUNT}")
-    if not all(isinstance(label, str) and label for label in labels) or (
+    if not all(isinstance(label, str) and _is_line(label, MAX_LABEL) for label in labels) or (
         len(set(labels)) != len(labels)
     ):
         raise ValueError(f"its labels are not {LABEL_COUNT} different words")
     crop = take("crop", dict)
     margin = crop.get("margin")
     if not isinstance(margin, (int, float)) or not -0.5 < margin <= 2:
-        raise ValueError(f"its crop margin is {margin!r}")
+        raise ValueError(f"its crop margin is {_short(margin)}")
     for key, value, known in (
         ("colour", take("colour", str), "gray"),
         ("resize", take("resize", str), "area"),
         ("crop shape", crop.get("shape"), "square"),
     ):
         if value != known:
-            raise ValueError(f"its {key} is {value!r} and this mien knows only {known!r}")
+            raise ValueError(f"its {key} is {_short(value)} and this mien knows only {known!r}")
     size = take("input_size", int)
     if not 1 <= size <= 1024:
-        raise ValueError(f"its input size is {size} px")
+        raise ValueError(f"its input size is {_short(size)} px")
     return Metadata(
         format=FORMAT,
         name=take("name", str),

@@ -2,20 +2,27 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import re
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made import BANDS, DATA, LABELS, flatbuffer, is_one_sentence, pack_unchecked, write_model
+from mien.child import code_command
 from mien.classification import classifier
 from mien.errors import UserError
 from mien.tflite import model_file as modelfile
+from mien.tflite import trial
+from mien.tflite.flatbuffer import FlatbufferError
 from mien.tflite.model_file import Crop, Metadata, load_model, pack
 from mien.tflite.signature import Tensor, io_signature
+from mien.tflite.verifier import verify_model
 
 Mien = Callable[..., tuple[int, str, str]]
 
@@ -96,7 +103,33 @@ def _with_metadata(text: str) -> bytes:
     return buffer.getvalue()
 
 
+def _with_fields(**changes: object) -> bytes:
+    fields = json.loads(BANDS.to_json())
+    return _with_metadata(json.dumps({**fields, **changes}))
+
+
+def _encrypted() -> bytes:
+    data = bytearray(GOOD)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.rindex(signature) + flags] |= 1
+    return bytes(data)
+
+
+def _compressed(method: int, size: int | None = None) -> bytes:
+    buffer = io.BytesIO(flatbuffer())
+    with zipfile.ZipFile(buffer, "a", method) as archive:
+        archive.writestr("metadata.json", BANDS.to_json() if size is None else b" " * size)
+    return buffer.getvalue()
+
+
+def _nested(depth: int) -> str:
+    return json.dumps({**json.loads(BANDS.to_json()), "metrics": 0}).replace(
+        '"metrics": 0', '"metrics": ' + '{"a": ' * depth + "0" + "}" * depth
+    )
+
+
 GOOD = pack(flatbuffer(), BANDS)
+ESCAPES = "\x1b[2J\x1b]0;owned\x07"
 EIGHT = (*LABELS, "contempt")
 BAD = {
     "empty": (b"", "no Mien metadata"),
@@ -114,17 +147,29 @@ BAD = {
     "eight of both": (pack_unchecked(flatbuffer("bands_eight"), labels=EIGHT), "8 labels"),
     "a label twice": (pack_unchecked(flatbuffer(), labels=("sad",) * 7), "labels"),
     "another size": (pack_unchecked(flatbuffer("bands_24")), "[1, 24, 24, 1]"),
-    "no flatbuffer": (pack_unchecked(b"x" * 100), "not a TFLite flatbuffer"),
+    "no flatbuffer": (pack_unchecked(b"x" * 100), "its identifier is missing"),
     "a newer format": (pack_unchecked(flatbuffer(), format=2), "format is 2"),
     "colour": (pack_unchecked(flatbuffer(), colour="rgb"), "colour is 'rgb'"),
     "resize": (pack_unchecked(flatbuffer(), resize="cubic"), "resize is 'cubic'"),
     "crop shape": (pack_unchecked(flatbuffer(), crop=Crop(0.1, "oval")), "crop shape is 'oval'"),
     "crop margin": (pack_unchecked(flatbuffer(), crop=Crop(-0.5)), "margin"),
     "threshold": (pack_unchecked(flatbuffer(), threshold=1.5), "threshold is 1.5"),
-    "temperature": (pack_unchecked(flatbuffer(), temperature=float("nan")), "temperature"),
+    "temperature": (pack_unchecked(flatbuffer(), temperature=float("nan")), "not JSON"),
     "no labels": (_without_key("labels"), "no 'labels'"),
     "no JSON": (_with_metadata("{"), "not JSON"),
     "a list": (_with_metadata("[]"), "not a JSON object"),
+    "encrypted": (_encrypted(), "no Mien metadata"),
+    "LZMA": (_compressed(zipfile.ZIP_LZMA), "no Mien metadata"),
+    "100 MB of metadata": (_compressed(zipfile.ZIP_DEFLATED, 10**8), "100000000 bytes of metadata"),
+    "a number of 400 digits": (_with_fields(temperature=10**400), "not JSON"),
+    "a number of 400 digits in a metric": (_with_fields(metrics={"n": 10**400}), "not JSON"),
+    "infinity": (_with_metadata('{"format": 1e999}'), "not JSON"),
+    "nested so deep that JSON gives up": (_with_metadata("[" * 200_000), "not JSON"),
+    "nested": (_with_metadata(_nested(300)), "nested more than 12 deep"),
+    "an escape in its name": (_with_fields(name=ESCAPES), "not a line of printable text"),
+    "an escape in a label": (_with_fields(labels=[ESCAPES, *LABELS[1:]]), "not 7 different words"),
+    "an escape as its format": (_with_fields(format=ESCAPES), "format is '"),
+    "a label without an end": (_with_fields(labels=["x" * 99, *LABELS[1:]]), "words"),
 }
 
 
@@ -146,6 +191,78 @@ def test_a_model_that_does_not_fit_is_refused_before_the_interpreter(
     code, out, err = mien("image", faces, "--model", tmp_path / "bad.tflite")
     assert (code, out) == (2, "")
     assert is_one_sentence(err, "bad.tflite")
+
+
+def test_escapes_in_what_is_shown_do_not_reach_the_terminal(mien: Mien, tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.tflite", training={ESCAPES: [ESCAPES, "\x9b2J"]})
+    for options in ([], ["--json"]):
+        code, out, _ = mien("info", path, *options)
+        assert code == 0
+        assert all(c == "\n" or c.isprintable() for c in out)
+        assert "owned" in out
+
+
+def _damaged(count: int) -> Iterator[bytes]:
+    whole = flatbuffer()
+    generator = np.random.default_rng(2)
+    for _ in range(count):
+        data = bytearray(whole)
+        for place in generator.integers(8, len(data), 3):
+            data[place] = generator.choice([0, 1, 127, 128, 255, generator.integers(256)])
+        yield bytes(data)
+
+
+def test_what_passes_the_verifier_never_ends_the_interpreter_of_this_process() -> None:
+    """A child runs what passes, all after another; a crash would end it early."""
+    passed = []
+    for data in _damaged(800):
+        try:
+            verify_model(data)
+            passed.append(data)
+        except FlatbufferError:
+            continue
+    assert 20 < len(passed) < 800  # weights change, and that is no fault of the structure
+    script = (
+        "import sys, pickle\n"
+        "from mien.tflite.interpreter import interpreter_class\n"
+        "for data in pickle.load(sys.stdin.buffer):\n"
+        "    try:\n"
+        "        interpreter = interpreter_class()(model_content=data)\n"
+        "        interpreter.allocate_tensors()\n"
+        "        interpreter.invoke()\n"
+        "    except (RuntimeError, ValueError):\n"
+        "        pass\n"
+        "print('end')\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=pickle.dumps(passed), capture_output=True, timeout=60)
+    assert done.stdout.endswith(b"end\n"), done.returncode
+
+
+def test_a_foreign_model_is_tried_in_a_child_before_it_is_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial.check_runs(flatbuffer(), "x")
+    with pytest.raises(UserError, match=r"^x cannot be run: .*; convert"):
+        trial.check_runs(flatbuffer()[:1500], "x")
+    monkeypatch.setattr(trial, "TRIAL_S", 0.05)
+    with pytest.raises(UserError, match="does not end within"):
+        trial.check_runs(flatbuffer() + b"x", "x")
+
+
+def test_the_trial_says_what_ended_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    suicide = code_command("import os; os.kill(os.getpid(), 11)")
+    monkeypatch.setattr(trial, "module_command", lambda module: suicide)
+    with pytest.raises(UserError, match="ends the interpreter with SIGSEGV"):
+        trial.check_runs(flatbuffer() + b"y", "x")
+
+
+def test_only_foreign_models_are_tried(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    monkeypatch.setattr(classifier, "check_runs", lambda data, name: tried.append(name))
+    classifier.Classifier(load_model("mien-nano"))
+    classifier.Classifier(load_model(model_path))
+    assert tried == [str(model_path)]
 
 
 def test_a_model_by_name_and_what_has_no_model(

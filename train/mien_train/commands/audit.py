@@ -1,4 +1,4 @@
-"""`mien-train audit`: what is wrong with a copy of FER-2013.
+"""`mien-train audit`: counts, bad files, duplicates and altered pixels of FER-2013.
 
 mien-train audit fer2013.zip --out out/audit
 """
@@ -11,23 +11,16 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument, VotesOption
+
 
 def audit(
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document with every group's members.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the contact sheets.")] = Path("out/audit"),
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes",
-            "--ferplus",
-            help="FER+'s fer2013new.csv: how far people agree with the labels.",
-        ),
-    ] = None,
+    votes: VotesOption = None,
 ) -> None:
     """Count classes and find bad files, copies, conflicting labels and altered pixels."""
     # Here and not above: `mien-train --help` is to answer at once.

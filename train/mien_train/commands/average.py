@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument
+
 
 def average(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="model.keras files.")],
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
     share: Annotated[
         list[float] | None,
@@ -27,7 +27,7 @@ def average(
     from mien_train.commands.command_line import command_line
     from mien_train.data.fer2013 import load
 
-    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    dataset = load(data)  # before Keras, so that a wrong path fails at once
     start_backend()
     from mien_train.classifier.derived import averaged
 

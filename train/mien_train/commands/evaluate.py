@@ -1,4 +1,4 @@
-"""`mien-train evaluate`: what a model is worth.
+"""`mien-train evaluate`: accuracy of a Keras model.
 
 mien-train evaluate runs/balanced/model.keras fer2013.zip
 """
@@ -11,34 +11,24 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
+
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="model.keras, or the folder of a run.")],
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     split: Annotated[
         str, typer.Option(help="validation (PublicTest), test (PrivateTest) or train.")
     ] = "validation",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for metrics.json and the plots; else beside the model."),
+        typer.Option(help="Folder for metrics.json and charts; by default in the model's folder."),
     ] = None,
-    votes: Annotated[
-        Path | None,
-        typer.Option(
-            "--votes",
-            "--ferplus",
-            help="FER+'s fer2013new.csv: score against what people see, too.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str,
-        typer.Option(help="The truth of table and plots: 'fer2013', or 'votes' with --votes."),
-    ] = "fer2013",
+    votes: VotesOption = None,
+    labels: LabelsOption = "fer2013",
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
-    """Score a model with and without copies of training images, and draw what it confuses."""
+    """Score a model with and without copies of training images, and draw its confusion matrix."""
     from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
@@ -46,7 +36,7 @@ def evaluate(
 
     joined.require_votes(labels, votes)
     file = model / "model.keras" if model.is_dir() else model
-    dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
+    dataset = load(data)  # before TensorFlow, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     start_backend()
     from mien_train.classifier import predict

@@ -15,24 +15,18 @@ import typer
 from mien.errors import UserError
 
 from mien_train.classifier.recipe import BALANCED, FULL
+from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
 from mien_train.commands.command_line import command_line
 
 
 def fit(
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for the model, the log and the checkpoints.")],
     subset: Annotated[
         str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
     ] = "balanced",
-    labels: Annotated[
-        str, typer.Option(help="'fer2013', or 'votes': what people saw, as soft labels.")
-    ] = "fer2013",
-    votes: Annotated[
-        Path | None,
-        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
-    ] = None,
+    labels: LabelsOption = "fer2013",
+    votes: VotesOption = None,
     weights: Annotated[
         str,
         typer.Option(
@@ -117,7 +111,7 @@ def fit(
     if unlabelled and not teacher:
         raise UserError("--unlabelled needs a --teacher, which labels those images.")
     machines = distributed.parse_hosts(hosts, host_index)
-    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    dataset = load(data)  # before Keras, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given: dict[str, Any] = {
         "epochs": epochs,

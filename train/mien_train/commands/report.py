@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from mien.errors import UserError
 
+from mien_train.commands.arguments import VotesOption
+
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
@@ -18,10 +20,7 @@ def report(
         Path | None,
         typer.Option(help="FER-2013: the Kaggle zip, its folder or fer2013.csv; measures anew."),
     ] = None,
-    votes: Annotated[
-        Path | None,
-        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv: people's truth, too."),
-    ] = None,
+    votes: VotesOption = None,
     out: Annotated[Path | None, typer.Option(help="The page; by default RUN/report.html.")] = None,
     audit: Annotated[bool, typer.Option(help="Audit the data (most of a minute).")] = True,
 ) -> None:

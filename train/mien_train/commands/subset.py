@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 from mien.errors import UserError
 
+from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
+
 
 def subset(
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     out: Annotated[Path, typer.Option(help="The manifest: path, label, sha256 of the pixels.")],
     seed: Annotated[int, typer.Option(help="The same seed chooses the same images.")] = 7,
     per_class: Annotated[
@@ -28,14 +28,8 @@ def subset(
             "--as-published", help="The tutorial's 436 per class, copies and test images included."
         ),
     ] = False,
-    labels: Annotated[
-        str,
-        typer.Option(help="What the classes are: 'fer2013', or 'votes', what most people saw."),
-    ] = "fer2013",
-    votes: Annotated[
-        Path | None,
-        typer.Option("--votes", "--ferplus", help="FER+'s fer2013new.csv, for --labels votes."),
-    ] = None,
+    labels: LabelsOption = "fer2013",
+    votes: VotesOption = None,
     export: Annotated[
         Path | None, typer.Option(help="Write the images as class folders too (PNG).")
     ] = None,

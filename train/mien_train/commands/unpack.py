@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from mien_train.commands.arguments import DataArgument
+
 
 def unpack(
     model: Annotated[Path, typer.Argument(help="A model file (.tflite) of mien-convert.")],
-    data: Annotated[
-        Path, typer.Argument(help="FER-2013: the Kaggle zip, its folder or fer2013.csv.")
-    ],
+    data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
 ) -> None:
     """Make a model.keras of an int8 model file, for fit's --weights and --teacher.
@@ -26,7 +26,7 @@ def unpack(
     from mien_train.commands.command_line import command_line
     from mien_train.data.fer2013 import load
 
-    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    dataset = load(data)  # before Keras, so that a wrong path fails at once
     start_backend()
     from mien_train.classifier.derived import unpacked
 

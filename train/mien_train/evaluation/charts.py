@@ -96,7 +96,7 @@ def reliability(bins: Reliability, title: str = "", threshold: float | None = No
         top.set_ylim(0, 1)
         top.set_ylabel("accuracy")
         top.yaxis.set_major_formatter(PercentFormatter(1))
-        top.legend(frameon=False, loc="upper left", fontsize=9)
+        figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=9)
         top.set_title(title, loc="left", fontsize=11)
         bottom.bar(middle, bins.count, width * 0.92, color=GRAY)
         bottom.set_ylabel("faces")
