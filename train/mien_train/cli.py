@@ -7,6 +7,7 @@ from mien.entry_point import common_options, run_app
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
+from mien_train.commands.detector import detector
 from mien_train.commands.evaluate import evaluate
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
@@ -31,6 +32,7 @@ app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
 app.command("report")(report)
+app.command("detector")(detector)
 
 
 def main() -> None:
