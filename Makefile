@@ -13,7 +13,7 @@ SEED    ?= 7
 LABELS  ?= fer2013
 VOTES   ?=
 RUN     ?= runs/$(SUBSET)$(if $(filter votes,$(LABELS)),-votes)
-OUT     ?= $(RUN)/mien.tflite
+OUT     ?= $(RUN)/$(notdir $(RUN)).tflite
 ARGS    ?=
 SYSTEMS ?=
 TESTS   ?=
@@ -26,7 +26,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo train convert wheel arm64 score test check lint clean need-data
+.PHONY: help setup demo tour train convert wheel arm64 score test check lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ demo: $(DEVICE) ## read two people's faces in a short clip; writes out/demo.mp4 
 	@mkdir -p out
 	@$(BIN)/mien run edge/mien/demo/clip.mp4 --video out/demo.mp4 --jsonl out/demo.jsonl $(ARGS)
 	@echo "look at out/demo.mp4 (the clip with boxes and labels) and out/demo.jsonl (one line a frame)"
+
+tour: need-data $(TRAIN) ## train, convert and use a small model in ten minutes: DATA= [WEIGHTS=]
+	@BIN="$(BIN)" scripts/tour.sh "$(DATA)" "$(WEIGHTS)"
 
 train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: DATA= [WEIGHTS= SUBSET= LABELS= VOTES= RUN=]
 	@$(BIN)/mien-train fit "$(DATA)" --subset "$(SUBSET)" --weights "$(WEIGHTS)" --seed $(SEED) \
@@ -91,7 +94,7 @@ $(VENV)/.stamp-venv: scripts/venv.sh
 
 $(DEVICE): $(VENV)/.stamp-venv pyproject.toml $(CONSTRAINTS)
 	@echo "installing the device's packages into $(VENV) (some 100 MB)"
-	@$(INSTALL) --editable .
+	@$(INSTALL) --editable '.[web,mqtt]'
 	@$(BIN)/python -c 'import cv2' || { echo "mien: OpenCV lacks a system library:" \
 	    "sudo apt install libgl1 libglib2.0-0" >&2; exit 2; }
 	@touch $@

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs Mien on a Raspberry Pi, or on another 64-bit Debian; run it again to upgrade.
 #
-#   sudo scripts/install-pi.sh [--camera auto|pi|usb] [--wheel FILE] [--extras web,mqtt] [--service]
+#   sudo scripts/install-pi.sh [--camera auto|pi|usb] [--wheel FILE] [--minimal] [--service]
 #   sudo scripts/install-pi.sh --uninstall
 #
 #   --camera    whether a Raspberry Pi camera is to be used, so that python3-picamera2 is needed
 #               (pi), or not (usb); auto looks whether one is connected
 #   --wheel     the wheel to install, from `make wheel`; without it this checkout's is built
-#   --extras    what to install on top, with commas: web, mqtt
+#   --minimal   without the page (--web) and MQTT (--mqtt), which are installed otherwise
+#   --extras    what to install on top, with commas, instead of web,mqtt
 #   --service   also start Mien with the system: `mien service install`
 #   --prefix    where to install, /opt/mien by default
 #   --bin       where to put the link to the command, /usr/local/bin by default
@@ -20,7 +21,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(dirname "$here")
 root=${MIEN_ROOT:-} # a test's stand-in for the file system that is looked at
-camera=auto wheel='' extras='' service='' uninstall=''
+camera=auto wheel='' extras=web,mqtt service='' uninstall=''
 prefix=/opt/mien bin=/usr/local/bin python=/usr/bin/python3
 
 refuse() {
@@ -32,6 +33,7 @@ say() { echo "- $*"; }
 while [ $# -gt 0 ]; do
     case $1 in
     --service) service=yes ;;
+    --minimal) extras='' ;;
     --uninstall) uninstall=yes ;;
     --camera | --wheel | --extras | --prefix | --bin | --python)
         [ $# -gt 1 ] || refuse "$1 wants a value: see the first lines of $0."

@@ -24,7 +24,8 @@ def test_the_devices_detector_finds_both_people_in_the_clip_and_nobody_on_the_wa
         assert capture.grab()
         if index % 8 == 0:
             frame = capture.retrieve()[1]
-            boxes = detector.detect(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
+            faces = detector.detect(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY))
+            boxes = [face.box for face in faces]
             found.append(sorted(x + w / 2 > WIDTH / 2 for x, _, w, _ in boxes))
     assert not capture.grab()
     assert found.count([False, True]) >= len(found) - 1

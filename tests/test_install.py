@@ -193,8 +193,13 @@ def test_numpy_is_the_one_that_picamera2_was_built_on(
     )  # an upgrade of the same version
 
 
+def test_page_and_mqtt_are_installed_unless_minimal(machine: Machine, wheel: str) -> None:
+    assert machine.install("--wheel", wheel, "--minimal").returncode == 0
+    assert not [call for call in machine.called("python3 -m pip") if "[" in call]
+
+
 def test_extras_service_and_doctor_in_their_order(machine: Machine, wheel: str) -> None:
-    done = machine.install("--wheel", wheel, "--extras", "web,mqtt", "--service")
+    done = machine.install("--wheel", wheel, "--service")
     assert done.returncode == 0, done.stderr
     assert [call for call in machine.called("python3 -m pip") if f"{wheel}[web,mqtt]" in call]
     assert machine.called("python3.mien") == ["python3.mien service install", "python3.mien doctor"]

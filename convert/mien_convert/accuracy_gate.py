@@ -1,4 +1,4 @@
-"""Compares what two variants of a network read in the same faces, and judges int8 by it."""
+"""Accuracy gate: compares int8 with float on the same faces and refuses what lost too much."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Logits = npt.NDArray[np.float32]  # [n, K]
 Labels = npt.NDArray[np.int64]  # [n]
 
 SIGNIFICANCE = 0.05
-REFUSED = 3  # exit status where what was made is not good enough to be written
+REFUSED = 3  # exit status of a refusal
 
 
 @dataclass(frozen=True)
 class ClassRecallLoss:
-    """How the int8 model's recall of one class differs from the float model's."""
+    """Recall that one class lost from float to int8."""
 
     label: str
     count: int  # faces of the class
@@ -27,7 +27,7 @@ class ClassRecallLoss:
 
 
 def agreement(ours: Logits, theirs: Logits) -> float:
-    """Return the share of faces in which both see the same expression."""
+    """Return the share of faces with the same prediction."""
     return float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
 
 
@@ -59,7 +59,7 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
 def class_losses(
     labels: Labels, reference: Logits, int8: Logits, names: tuple[str, ...]
 ) -> list[ClassRecallLoss]:
-    """Return what each class that occurs has lost from `reference` to `int8`."""
+    """Return the recall lost from `reference` to `int8`, by class that occurs."""
     float_right = reference.argmax(axis=1) == labels
     int8_right = int8.argmax(axis=1) == labels
     losses = []

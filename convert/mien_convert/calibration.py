@@ -1,4 +1,4 @@
-"""The faces that the converter measures the ranges of activations on."""
+"""Calibration faces: balanced training faces, or a folder or array of the user's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.data.subset import balanced
 
-MINIMUM = 500  # faces; fewer leave the ranges to chance
+MIN_FACES = 500  # fewer give unstable ranges
 
 Images = npt.NDArray[np.uint8]  # [n, h, w]
 
@@ -20,15 +20,15 @@ Images = npt.NDArray[np.uint8]  # [n, h, w]
 def balanced_faces(data: Dataset, count: int, seed: int) -> Images:
     """Draw at least `count` training faces, equally many of each class; uint8 [n, 48, 48].
 
-    The draw is train.subset's: distinct faces, none that stands in another split or carries two
+    The draw is `mien_train.data.subset.balanced`: distinct faces, none of another split or with two
     labels. A class that is short of its share gives all that it has. The same seed draws the same
     faces. Raises UserError where the training split has too few.
     """
     per_class = -(-count // len(LABELS))
     chosen = balanced(data, seed, per_class)
-    if len(chosen) < MINIMUM:
+    if len(chosen) < MIN_FACES:
         raise UserError(
-            f"calibration needs {MINIMUM} training faces and the data give {len(chosen)} "
+            f"calibration needs {MIN_FACES} training faces and the data give {len(chosen)} "
             f"(distinct, in no other split, {per_class} of each class at most); give the whole of "
             "FER-2013."
         )
@@ -54,8 +54,8 @@ def read_faces(path: Path) -> Images:
                 f"{path} is neither a folder of pictures nor a .npy file; give calibration faces "
                 "as one of these."
             ) from error
-    if len(faces) < MINIMUM:
-        raise UserError(f"{path} holds {len(faces)} faces; calibration needs {MINIMUM} or more.")
+    if len(faces) < MIN_FACES:
+        raise UserError(f"{path} holds {len(faces)} faces; calibration needs {MIN_FACES} or more.")
     if faces.dtype != np.uint8 or faces.ndim != 3:
         raise UserError(
             f"{path} holds {faces.dtype} {list(faces.shape)}; calibration needs gray bytes, "

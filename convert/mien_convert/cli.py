@@ -13,9 +13,6 @@ from mien_convert.commands.detector import detector
 from mien_convert.commands.end_to_end import end_to_end
 from mien_convert.commands.model import model
 from mien_convert.commands.robustness import robustness
-from mien_convert.face_networks.faceness_command import faceness
-from mien_convert.face_networks.judge_command import judge
-from mien_convert.face_networks.scan_command import scan
 
 
 class DefaultCommandGroup(TyperGroup):
@@ -45,9 +42,6 @@ app.command("detector", no_args_is_help=True)(detector)
 app.command("card", no_args_is_help=True)(card)
 app.command("robustness", no_args_is_help=True)(robustness)
 app.command("end-to-end", no_args_is_help=True)(end_to_end)
-app.command("scan", no_args_is_help=True)(scan)
-app.command("faceness", no_args_is_help=True)(faceness)
-app.command("judge", no_args_is_help=True)(judge)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Lets the device's classifier and every variant read the validation faces.
+"""Evaluation of all variants on the validation faces, int8 by the device's own classifier.
 
 The int8 model is packed, loaded and run as the device does it (mien.load_model, mien.Classifier);
 the float model's logits come from Keras itself.
@@ -74,7 +74,7 @@ def validation_faces(data: Dataset, limit: int | None, seed: int) -> Dataset:
 
 
 def network_faces(images: npt.NDArray[np.uint8], metadata: Metadata) -> Faces:
-    """Return what the network reads of cut-out faces [n, h, w]: the device's crop, bit for bit."""
+    """Return network inputs of cropped faces [n, h, w], by the device's own preprocessing."""
     return np.stack([preprocess_face(image, None, metadata) for image in images])
 
 
@@ -90,7 +90,7 @@ def check_input_range(int8: bytes) -> None:
 
 
 def device_logits(int8: bytes, faces: Faces, metadata: Metadata) -> npt.NDArray[np.float32]:
-    """Return what the device reads of the faces from the packed file, float32 [n, 7]."""
+    """Return logits float32 [n, 7] of the packed file, by the device's classifier."""
     with tempfile.TemporaryDirectory(prefix="mien-convert-") as folder:
         path = Path(folder) / "candidate.tflite"
         path.write_bytes(pack(int8, metadata))
@@ -101,9 +101,9 @@ def device_logits(int8: bytes, faces: Faces, metadata: Metadata) -> npt.NDArray[
 
 
 def people_labels(votes: Path, validation: Dataset) -> Labels:
-    """Return what most of ten people saw in each face, by FER+'s votes; -1 for a tie or another.
+    """Return the majority of FER+'s votes for each face; -1 for a tie or another class.
 
-    Raises UserError (of train) where the file has no such votes.
+    Raises UserError where the file has no such votes.
     """
     return np.asarray(majority(counts(votes, validation)), np.int64)
 

@@ -1,4 +1,4 @@
-"""Starts the converter's process and brings back its models; never imports TensorFlow itself."""
+"""Conversion process: starts the worker and collects its models, without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 @dataclass(frozen=True)
 class Converted:
-    """What the converter's process made of one Keras model."""
+    """Variants and facts of one converted Keras model."""
 
     logits: npt.NDArray[np.float32]  # [n, 7], of the Keras model on the faces
     variants: dict[str, bytes]  # flatbuffers: "float32", "float16", "dynamic", "int8"
@@ -37,7 +37,7 @@ class Converted:
 
 
 class Converter:
-    """A running process that reads the model and then waits for faces."""
+    """Handle of the worker process, which loads the model and waits for faces."""
 
     def __init__(self, process: subprocess.Popen[str], log: IO[str], folder: Path) -> None:
         self._process, self._log, self.folder = process, log, folder
@@ -55,7 +55,7 @@ class Converter:
     ) -> Converted:
         """Calibrate on one set of faces, read the other; `explain` finds the costliest layers.
 
-        `done` is told the name of every step and, of those that repeat, how many there will be.
+        `done` gets the name of every finished step and, for repeating ones, their number.
 
         Raises UserError where the model or the conversion fails.
         """

@@ -1,4 +1,4 @@
-"""Finds the layers that int8 costs most: how wrong each one's output is, and what it is worth.
+"""Layer-wise quantization error: noise of each layer's output, and the KL it causes.
 
 Used in the converter's process only.
 """
@@ -20,13 +20,13 @@ from mien_convert.tflite_runner import interpreter, logits, set_face
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 FACES = 300  # enough to rank the layers by
-OUTPUT = "output"  # what the last layer is called: its tensor's name says nothing
+OUTPUT = "output"  # name of the last layer, whose tensor has none
 NOISE_FACES = 64  # every tensor of both networks is read for each
 
 
 @dataclass(frozen=True)
 class LayerError:
-    """What one layer suffers and causes in int8."""
+    """Quantization error of one layer."""
 
     name: str
     noise: float  # RMS error of its output over the RMS of the float output
@@ -40,8 +40,8 @@ def layer_errors(
     """Return the errors of all layers, the one with the largest gain first.
 
     `faces`, uint8 [n, S, S], are what errors are measured on; a few hundred will do. Each layer is
-    left float in turn, by the denylist that QuantizationDebugger uses; `done` is told each layer's
-    name and how many layers there are.
+    left float in turn, by the denylist that QuantizationDebugger uses; `done` gets each layer's
+    name and the number of layers.
     """
     network = Network(float32)
     statistics = measure(float32, calibration)
@@ -53,11 +53,11 @@ def layer_errors(
     layers = network.layers()
     for layer in layers:
         name = network.name(layer.target)
-        told = OUTPUT if layer.target in network.outputs else short(name)
+        name_shown = OUTPUT if layer.target in network.outputs else short(name)
         without = logits(quantize(float32, statistics, float_layer=layer), faces)
         ratio, shift = noise.get(name, (float("nan"), float("nan")))
-        found.append(LayerError(told, ratio, shift, whole - mean_kl(reference, without)))
-        done(told, len(layers))
+        found.append(LayerError(name_shown, ratio, shift, whole - mean_kl(reference, without)))
+        done(name_shown, len(layers))
     return sorted(found, key=lambda error: -error.gain)
 
 

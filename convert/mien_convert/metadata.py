@@ -125,7 +125,7 @@ def _rounded(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def training(model: Path, converted: Converted) -> dict[str, Any]:
-    """Return where the model comes from: run.json beside it, its hash, and the tools used here."""
+    """Return the provenance: run.json, the hash of model.keras, and tool versions."""
     known = read_run(model.parent / "run.json")
     return {
         **known,
@@ -194,7 +194,7 @@ def _recipe(run: dict[str, Any], key: str) -> Any:
 
 
 def threshold(result: ValidationResult, coverage: float) -> float:
-    """Return the confidence under which the device says "uncertain"."""
+    """Return the confidence below which a prediction is "uncertain"."""
     logits = result.int8_logits[result.known]
     return threshold_at(softmax(logits, result.temperature), coverage)
 
@@ -240,7 +240,5 @@ def read_card(path: Path) -> str:
     found = load_model(path).path
     with zipfile.ZipFile(found) as archive:
         if CARD not in archive.namelist():
-            raise UserError(
-                f"{found} has no card inside; models that come with mien have a .md beside."
-            )
+            raise UserError(f"{found} has no card inside; that of a bundled model is a .md file.")
         return archive.read(CARD).decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The model card in Markdown that is written into a model file."""
+"""Model card: Markdown text that is written into a model file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LIMITS = """\
 def reproduction_commands(context: typer.Context, training: dict[str, Any]) -> list[str]:
     """Return the commands that make the model again: training's, if known, and this one's.
 
-    Of paths outside the working folder only the last part is told.
+    Paths outside the working folder are cut to their last part.
     """
     words = ["mien-convert", context.info_name or "model"]
     for parameter in context.command.params:

@@ -1,7 +1,6 @@
-"""A float TFLite network to full int8: ranges of activations, corrected biases, rounded weights.
+"""Full int8 quantization of a float TFLite network: ranges, bias correction, rounded weights.
 
-Used in the converter's process only. What was tried and measured is in
-convert/mien_convert/RESULTS.md.
+Used in the worker process only. convert/mien_convert/RESULTS.md has what was measured.
 """
 
 from __future__ import annotations
@@ -19,17 +18,16 @@ from mien_convert.tflite_runner import interpreter, logits
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 Mean = npt.NDArray[np.float64]
 
-LEVELS = 127  # weights are -127 to 127
+WEIGHT_LEVELS = 127  # int8 weights are -127 to 127
 
-
-# The share of the calibration faces whose largest and least values a range covers. The rare face
-# beyond is clipped a little, and all others get finer steps.
+# Quantile over the calibration faces of their largest and smallest activation, which a range
+# covers. Rare faces beyond are clipped a little, and all others get finer steps.
 RANGE_QUANTILE = 0.95
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What calibration faces cause inside the float network, by number of tensor."""
+    """Activation statistics of the float network on calibration faces, by tensor index."""
 
     ranges: dict[int, tuple[float, float]]  # least and largest value of an activation
     inputs: dict[int, Mean]  # of a layer's weights: mean of the input under each weight
@@ -92,7 +90,7 @@ def quantize(float32: bytes, statistics: Statistics, float_layer: Layer | None =
 
 
 def measure(float32: bytes, faces: Faces, quantile: float = RANGE_QUANTILE) -> Statistics:
-    """Run gray pictures, uint8 [n, H, W], through the float network: what quantization needs."""
+    """Return the activation statistics of the float network on gray pictures uint8 [n, H, W]."""
     network = Network(float32)
     runner = interpreter(float32, experimental_preserve_all_tensors=True)
     activations, layers = network.activations(), network.layers()
@@ -166,7 +164,7 @@ def rounded(weights: npt.NDArray[np.float32], layer: Layer) -> npt.NDArray[np.fl
     """Return weights as int8 will hold them: symmetric, a scale per output channel."""
     channel = weights.ndim - 1 if layer.kind == DEPTHWISE else 0
     others = tuple(axis for axis in range(weights.ndim) if axis != channel)
-    scale = np.abs(weights).max(axis=others, keepdims=True).astype(np.float64) / LEVELS
+    scale = np.abs(weights).max(axis=others, keepdims=True).astype(np.float64) / WEIGHT_LEVELS
     scale[scale == 0] = 1
     return np.asarray(np.round(weights / scale) * scale, np.float64)
 

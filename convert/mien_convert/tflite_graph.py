@@ -1,7 +1,7 @@
-"""Reads and edits a float TFLite network: its layers, weights, biases and the ranges of tensors.
+"""Float TFLite graph that can be edited: layers, weights, biases and ranges of tensors.
 
-What stands in the flatbuffer is the network as it will be quantised: BatchNorm folded into the
-convolutions, activations fused. Used in the converter's process only, for it needs TensorFlow.
+The flatbuffer has the network as it will be quantized: BatchNorm folded into the convolutions,
+activations fused. Used in the worker process only, because it needs TensorFlow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs any variant of the network in the device's interpreter: logits of floats, and ms per face.
+"""Inference of any variant in the device's interpreter: logits and latency.
 
 The int8 file is judged through mien.Classifier, as on the device; this runs what the device
 refuses (float models) and takes the time of all variants in one way.
@@ -19,8 +19,8 @@ from mien.tflite.interpreter import interpreter_class
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
-WARM_UP = 10  # calls before the clock runs
-TIMED = 100  # calls timed
+WARM_UP_RUNS = 10
+TIMED_RUNS = 100
 
 
 def interpreter(flatbuffer: bytes, **options: Any) -> Any:
@@ -37,7 +37,7 @@ def logits(
 ) -> npt.NDArray[np.float32]:
     """Return logits, float32 [n, 7], of a variant with float or uint8 input.
 
-    `done` is told how many more faces have been read.
+    `done` gets the number of faces read since its last call.
     """
     runner = interpreter(flatbuffer)
     source, target = runner.get_input_details()[0], runner.get_output_details()[0]
@@ -65,8 +65,8 @@ def latency_ms_per_face(flatbuffer: bytes) -> float:
     details = runner.get_input_details()[0]
     runner.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
     times = []
-    for _ in range(WARM_UP + TIMED):
+    for _ in range(WARM_UP_RUNS + TIMED_RUNS):
         begin = time.perf_counter()
         runner.invoke()
         times.append(time.perf_counter() - begin)
-    return 1000 * statistics.median(times[WARM_UP:])
+    return 1000 * statistics.median(times[WARM_UP_RUNS:])

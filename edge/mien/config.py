@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import functools
 import inspect
+import math
 import os
 import re
 import sys
@@ -22,7 +23,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.console import printable
 from mien.errors import UserError
+from mien.log import warn_user
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -33,6 +36,8 @@ CONFIG = Path("/etc/mien.toml")
 NONE = "none"  # --config none reads no file
 PREFIX = "MIEN_"
 TRUE = ("1", "true", "yes", "on")
+MAX_FILE_BYTES = 1_000_000
+MAX_NUMBER = 2**31 - 1
 FALSE = ("0", "false", "no", "off")
 
 
@@ -95,6 +100,8 @@ def parameters(command: Callable[..., Any]) -> dict[str, Parameter]:
 def read_file(path: Path, known: Mapping[str, Parameter]) -> dict[str, Setting]:
     """Return the settings of a file; raises UserError with the line that is wrong."""
     try:
+        if path.exists() and path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path} is larger than 1 MB; give a file of options.")
         text = path.read_text("utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check --config.") from None
@@ -108,6 +115,15 @@ def read_file(path: Path, known: Mapping[str, Parameter]) -> dict[str, Setting]:
         what = str(error).partition(" (at ")[0]
         raise UserError(
             f'{path}{where}: {what}; write a line as in `size = "640x480"` or `threads = 2`.'
+        ) from None
+    except (ValueError, RecursionError) as error:  # a number or nesting that Python refuses
+        what = (
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else "a number with too many digits"
+        )
+        raise UserError(
+            f"{path}, line {_line_refused(text)}: {what}; write a line as in `threads = 2`."
         ) from None
     settings = {}
     for key, value in entries.items():
@@ -157,7 +173,7 @@ def read_settings(
     settings: dict[str, Setting] = {}
     if config is None:
         # A person may not read what only the service has to; that is no reason to refuse.
-        if CONFIG.exists() and os.access(CONFIG, os.R_OK):
+        if CONFIG.exists() and not _unreadable(CONFIG):
             settings = read_file(CONFIG, known)
     elif config != NONE:
         settings = read_file(Path(config), known)
@@ -179,7 +195,12 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         known = parameters(command)
         context.default_map = {known[key].name: setting.value for key, setting in used.items()}
         if value is None and any(str(CONFIG) in setting.place for setting in used.values()):
-            print(f"mien: with the options of {CONFIG}", file=sys.stderr)
+            warn_user(f"with the options of {CONFIG}")
+        if value is None and _unreadable(CONFIG):
+            warn_user(
+                f"{CONFIG} cannot be read by this user, so its options are not used; run with "
+                "sudo to use them, or with --config none to silence this."
+            )
         return value
 
     def taken(key: str) -> bool:
@@ -220,6 +241,23 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = changed  # type: ignore[attr-defined]
     run.__annotations__ = {name: p.annotation for name, p in changed.parameters.items()}
     return run
+
+
+def _line_refused(text: str) -> int:
+    """Return the number of the first line that TOML allows and Python refuses."""
+    lines = text.splitlines(keepends=True)
+    for index in range(len(lines)):
+        try:
+            tomllib.loads("".join(lines[: index + 1]))
+        except tomllib.TOMLDecodeError:
+            continue
+        except (ValueError, RecursionError):
+            return index + 1
+    return max(1, len(lines))
+
+
+def _unreadable(file: Path) -> bool:
+    return file.exists() and not os.access(file, os.R_OK)
 
 
 def line_of(text: str, key: str) -> int:
@@ -266,6 +304,9 @@ def _fits(value: Any, parameter: Parameter) -> bool:
         if not isinstance(value, int if kind is int else (int, float)):
             return False
         low, high = parameter.low, parameter.high
+        # TOML knows numbers of any length, infinity (a focus may be so far) and NaN.
+        if not abs(value) <= MAX_NUMBER and not (kind is float and value == math.inf):
+            return False
         return (low is None or value >= low) and (high is None or value <= high)
     return kind is Any or isinstance(value, str)
 
@@ -282,6 +323,8 @@ def _words(parameter: Parameter) -> str:
         words += f" from {parameter.low:g}"
     if parameter.high is not None:
         words += f" up to {parameter.high:g}"
+    elif parameter.kind is int:
+        words += f" up to {MAX_NUMBER}"
     return words
 
 
@@ -301,7 +344,9 @@ def _converted(word: str, kind: Any) -> Any:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else "a table" if value == {} else str(value)
+    words = f'"{value}"' if isinstance(value, str) else "a table" if value == {} else str(value)
+    words = printable(words)
+    return words if len(words) <= 80 else f"{words[:77]}..."
 
 
 def _nearest(key: str, known: Mapping[str, Parameter]) -> str:

@@ -23,6 +23,7 @@ from mien.bench.inference import interpreter
 from mien.bench.scenes import Scene
 from mien.bench.stages import stages
 from mien.classification.classifier import Classifier
+from mien.detection import open_detector
 from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import load_model
 
@@ -100,10 +101,10 @@ def main() -> None:
     document["xnnpack"] = classifier.xnnpack
     if not arguments.no_stages:
         found = {}
-        for stage in stages(classifier):
+        for stage in stages(classifier, open_detector()):
             stage.run()
             # A step of the tracker is not like the one before.
-            runs = FOLLOWED if stage.name == "follow" else 1
+            runs = FOLLOWED if stage.name == "track" else 1
             found[stage.name] = millions(sum(counter.of(stage.run) for _ in range(runs)) / runs)
             print(f"  {stage.name:<14} {found[stage.name]:>9.3f}  {stage.what}", flush=True)
         document["stages_minstr"] = found

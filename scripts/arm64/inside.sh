@@ -74,7 +74,7 @@ compare_logits() {
 
 first_of_all
 mkdir -p /mien/out
-step "$install" --camera usb --wheel "$wheel" --extras web,mqtt
+step "$install" --camera usb --wheel "$wheel"
 [ "$interpreter" = ai-edge-litert ] || step take_older_interpreter
 step doctor
 step clip

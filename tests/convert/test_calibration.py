@@ -12,7 +12,7 @@ from mien_convert.calibration import MINIMUM, balanced_faces, read_faces
 from mien_train.data.fer2013 import Dataset, digest, load
 
 
-def test_equally_many_distinct_training_faces_of_each_class(small_data: Path) -> None:
+def test_balanced_faces_are_distinct_and_balanced(small_data: Path) -> None:
     data = load(small_data)
     faces = balanced_faces(data, 500, seed=7)
     label_of = {s: int(k) for s, k in zip(data.sha256, data.labels, strict=True)}
@@ -24,14 +24,14 @@ def test_equally_many_distinct_training_faces_of_each_class(small_data: Path) ->
     assert (balanced_faces(data, 500, seed=7) == faces).all()
 
 
-def test_too_few_training_faces(small_data: Path) -> None:
+def test_balanced_faces_of_too_few_raises(small_data: Path) -> None:
     data = load(small_data)
     few: Dataset = data.select(np.arange(0, len(data), 2))
     with pytest.raises(UserError, match="calibration needs 500 training faces"):
         balanced_faces(few, 700, seed=7)
 
 
-def test_faces_of_the_users_own(tmp_path: Path) -> None:
+def test_read_faces_takes_arrays_and_folders(tmp_path: Path) -> None:
     faces = np.random.default_rng(0).integers(0, 256, (MINIMUM, 20, 20), np.uint8)
     np.save(tmp_path / "faces.npy", faces)
     assert (read_faces(tmp_path / "faces.npy") == faces).all()
@@ -44,7 +44,7 @@ def test_faces_of_the_users_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["missing", "text", "few", "float", "flat"])
-def test_faces_that_cannot_calibrate(content: str, tmp_path: Path) -> None:
+def test_read_faces_of_unfit_files_raises(content: str, tmp_path: Path) -> None:
     path = tmp_path / "faces.npy"
     if content == "text":
         path.write_text("no array")

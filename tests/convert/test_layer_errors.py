@@ -32,7 +32,9 @@ def write_spoilt(path: Path) -> None:
     model.save(path)
 
 
-def test_the_spoilt_layer_is_found(small_data: Path, tmp_path: Path, mien_convert: Run) -> None:
+def test_layer_errors_rank_a_spoilt_layer_first(
+    small_data: Path, tmp_path: Path, mien_convert: Run
+) -> None:
     model, out = tmp_path / "model.keras", tmp_path / "spoilt.tflite"
     write_spoilt(model)
     allowed = ("--max-drop", 100, "--max-recall-drop", 100, "--limit", 35)
@@ -48,7 +50,7 @@ def test_the_spoilt_layer_is_found(small_data: Path, tmp_path: Path, mien_conver
     assert gains[0] > 3 * max(gains[1:])
 
 
-def test_a_layer_has_the_name_that_it_has_in_keras() -> None:
+def test_short_gives_the_keras_name() -> None:
     fused = "mobilenetv2_1_48_1/block_1_project_BN_1/batchnorm/mul_1;StatefulPartitionedCall"
     assert short(fused) == "block_1_project_BN"
     assert short("tiny_1/conv2d_1_1/Relu6") == "conv2d_1"

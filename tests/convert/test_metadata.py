@@ -23,7 +23,9 @@ def write_votes(path: Path, names: list[str], votes: np.ndarray) -> None:
     path.write_text("\n".join(rows) + "\n")
 
 
-def test_people_are_measured_where_they_agree(small_data: Path, tmp_path: Path) -> None:
+def test_metrics_with_votes_measure_people_where_they_agree(
+    small_data: Path, tmp_path: Path
+) -> None:
     data = load(small_data)
     validation = data.select(data.splits == "validation")
     votes = np.zeros((len(validation), 10), int)
@@ -51,7 +53,7 @@ def test_people_are_measured_where_they_agree(small_data: Path, tmp_path: Path) 
     assert without["judged_by"] == "fer2013"
 
 
-def test_a_limit_keeps_the_classes_proportions(small_data: Path) -> None:
+def test_validation_faces_with_limit_keep_class_proportions(small_data: Path) -> None:
     data = load(small_data)
     part = validation_faces(data, 70, seed=7)
     assert np.bincount(part.labels).tolist() == [10] * 7
@@ -61,7 +63,7 @@ def test_a_limit_keeps_the_classes_proportions(small_data: Path) -> None:
         validation_faces(data.select(data.splits == "train"), None, seed=7)
 
 
-def test_folders_of_the_training_machine_stay_there(tmp_path: Path) -> None:
+def test_read_run_cuts_absolute_paths(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text(
         '{"data": "/somewhere/fer.zip", "recipe": {"weights": "C:\\\\w\\\\x.h5", "alpha": 0.35},'
@@ -77,14 +79,14 @@ def test_folders_of_the_training_machine_stay_there(tmp_path: Path) -> None:
     assert read_run(path) == {}
 
 
-def test_imagenet_weights_have_their_licence_where_they_were_used() -> None:
+def test_licences_name_imagenet_only_where_used() -> None:
     assert "ImageNet weights" in licences({"weights": "mobilenet_v2.h5"})
     assert "ImageNet weights" not in licences({"weights": "none"})
     assert "ImageNet weights" not in licences({"recipe": {"weights": None}})
     assert "FER-2013" in licences({})
 
 
-def test_the_time_of_creation_can_be_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_creation_time_follows_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     assert creation_time() == "1970-01-01T00:00:00+00:00"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")

@@ -21,7 +21,7 @@ from stripes import Line
 Run = Callable[..., tuple[int, str, str]]
 
 
-def test_a_good_model_is_written_as_one_file(line: Line) -> None:
+def test_convert_of_a_good_model_writes_one_file(line: Line) -> None:
     assert line.code == 0, line.stderr
     assert [file.name for file in line.out.parent.iterdir()] == ["stripes.tflite"]
     assert "TensorSpec" not in line.stdout + line.stderr
@@ -31,9 +31,7 @@ def test_a_good_model_is_written_as_one_file(line: Line) -> None:
         assert column in line.stdout
 
 
-def test_metadata_of_a_converted_model_have_run_name_and_measures(
-    line: Line, small_model: Path
-) -> None:
+def test_convert_writes_metadata_with_run_name_and_measures(line: Line, small_model: Path) -> None:
     metadata = load_model(line.out).metadata
     assert (metadata.labels, metadata.input_size) == (LABELS, 48)
     assert metadata.name == small_model.parent.name
@@ -56,7 +54,7 @@ def test_metadata_of_a_converted_model_have_run_name_and_measures(
     assert "FER-2013" in metadata.licences
 
 
-def test_card_command_prints_data_commands_figures_limits_and_prohibitions(
+def test_card_command_prints_data_commands_figures_and_prohibitions(
     line: Line, mien_convert: Run
 ) -> None:
     code, card, stderr = mien_convert("card", line.out)
@@ -72,7 +70,9 @@ def test_card_command_prints_data_commands_figures_limits_and_prohibitions(
     assert "/home" not in card
 
 
-def test_mien_eval_finds_what_the_metadata_claim(line: Line, small_data: Path, mien: Run) -> None:
+def test_mien_eval_measures_what_the_metadata_claim(
+    line: Line, small_data: Path, mien: Run
+) -> None:
     code, stdout, stderr = mien("eval", small_data, "--model", line.out, "--json")
     assert code == 0, stderr
     found, claimed = json.loads(stdout), load_model(line.out).metadata.metrics["int8"]
@@ -81,7 +81,7 @@ def test_mien_eval_finds_what_the_metadata_claim(line: Line, small_data: Path, m
         assert found[key] == pytest.approx(claimed[key], abs=1e-5)
 
 
-def test_a_pixel_is_its_own_quantised_value(line: Line) -> None:
+def test_converted_input_quantization_maps_pixels_to_themselves(line: Line) -> None:
     from mien_convert.tflite_runner import interpreter
 
     runner = interpreter(load_model(line.out).flatbuffer)
@@ -91,7 +91,7 @@ def test_a_pixel_is_its_own_quantised_value(line: Line) -> None:
     assert np.abs(steps - pixels).max() <= 0.51
 
 
-def test_every_way_to_the_network_gives_the_same_bytes(
+def test_eval_image_and_converter_give_the_network_the_same_bytes(
     line: Line, small_data: Path, mien: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[np.ndarray] = []
@@ -124,7 +124,7 @@ def test_every_way_to_the_network_gives_the_same_bytes(
     assert len(checked) == 210
 
 
-def test_a_bad_calibration_is_refused_and_leaves_nothing(
+def test_convert_with_a_bad_calibration_exits_3_and_writes_nothing(
     small_model: Path, small_data: Path, tmp_path: Path, mien_convert: Run
 ) -> None:
     np.save(tmp_path / "black.npy", np.zeros((500, 48, 48), np.uint8))
@@ -139,9 +139,7 @@ def test_a_bad_calibration_is_refused_and_leaves_nothing(
     assert "agreement" in stdout
 
 
-def test_the_real_faces_are_the_same_bytes_to_workstation_and_device(
-    line: Line, fer2013: Path
-) -> None:
+def test_network_faces_of_real_data_equal_the_devices(line: Line, fer2013: Path) -> None:
     metadata = load_model(line.out).metadata
     data = load(fer2013)
     validation = data.select(data.splits == "validation")

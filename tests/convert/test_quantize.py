@@ -29,9 +29,7 @@ def float32(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> byte
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("side", [9, 10])
-def test_the_mean_input_gives_the_mean_output(
-    kind: int, same: bool, stride: int, side: int
-) -> None:
+def test_mean_input_gives_the_mean_output(kind: int, same: bool, stride: int, side: int) -> None:
     generator = np.random.default_rng(1)
     picture = generator.normal(size=(1, side, side, 3)).astype(np.float32)
     outputs = 4 if kind == CONV else 1
@@ -44,7 +42,7 @@ def test_the_mean_input_gives_the_mean_output(
     assert found == pytest.approx(np.asarray(output)[0].mean(axis=(0, 1)), abs=1e-5)
 
 
-def test_all_of_the_network_becomes_int8_and_reads_alike(float32: bytes) -> None:
+def test_to_int8_converts_all_layers_and_keeps_predictions(float32: bytes) -> None:
     faces, _ = stripes.faces(20, seed=9)
     int8 = to_int8(float32, faces)
     check_input_range(int8)
@@ -54,12 +52,12 @@ def test_all_of_the_network_becomes_int8_and_reads_alike(float32: bytes) -> None
     assert np.abs(exact - coarse).mean() < 0.05 * np.abs(exact).mean()
 
 
-def test_the_inputs_range_does_not_depend_on_the_faces(float32: bytes) -> None:
+def test_to_int8_input_range_ignores_the_calibration_faces(float32: bytes) -> None:
     gray = np.full((3, 48, 48), 100, np.uint8)
     check_input_range(to_int8(float32, gray))
 
 
-def test_another_input_range_is_refused(float32: bytes) -> None:
+def test_check_input_range_of_another_range_raises(float32: bytes) -> None:
     statistics = measure(float32, np.full((1, 48, 48), 100, np.uint8))
     int8 = quantize(float32, statistics)
     check_input_range(int8)
@@ -70,7 +68,7 @@ def test_another_input_range_is_refused(float32: bytes) -> None:
         check_input_range(wrong)
 
 
-def test_rounding_no_longer_shifts_the_mean_output(float32: bytes) -> None:
+def test_correct_bias_removes_the_shift_of_rounding(float32: bytes) -> None:
     network = Network(float32)
     layer = network.layers()[1]
     generator = np.random.default_rng(2)
@@ -88,7 +86,7 @@ def test_rounding_no_longer_shifts_the_mean_output(float32: bytes) -> None:
     assert np.abs(corrected - exact).max() < 1e-4 < 1e-2 < np.abs(shifted - exact).max()
 
 
-def test_rounded_weights_are_those_of_the_int8_file(float32: bytes) -> None:
+def test_rounded_weights_equal_the_int8_files(float32: bytes) -> None:
     network = Network(float32)
     layer = network.layers()[0]
     int8 = to_int8(float32, np.full((2, 48, 48), 100, np.uint8))
@@ -104,11 +102,11 @@ def test_rounded_weights_are_those_of_the_int8_file(float32: bytes) -> None:
     assert stored == pytest.approx(rounded(network.values(layer.weights), layer), abs=1e-6)
 
 
-def test_int8_shifts_no_class_on_the_calibration_faces(float32: bytes) -> None:
+def test_to_int8_centers_logits_on_the_calibration_faces(float32: bytes) -> None:
     faces, _ = stripes.faces(20, seed=9)
     exact = logits(float32, faces)
     plain = logits(quantize(float32, measure(float32, faces)), faces)
-    centred = logits(to_int8(float32, faces), faces)
+    centered = logits(to_int8(float32, faces), faces)
     before = np.abs((plain - exact).mean(axis=0)).max()
-    after = np.abs((centred - exact).mean(axis=0)).max()
+    after = np.abs((centered - exact).mean(axis=0)).max()
     assert after < 0.5 * before

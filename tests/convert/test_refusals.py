@@ -23,7 +23,7 @@ def is_sentence(stderr: str) -> bool:
 
 
 @pytest.mark.parametrize("content", [None, "folder", b"", b"this is no model"])
-def test_a_model_that_is_none(
+def test_convert_of_another_file_exits_2(
     content: bytes | str | None, small_data: Path, tmp_path: Path, mien_convert: Run
 ) -> None:
     model = tmp_path / "model.keras"
@@ -37,7 +37,9 @@ def test_a_model_that_is_none(
     assert not (tmp_path / "x.tflite").exists()
 
 
-def test_a_wrong_data_path(small_model: Path, tmp_path: Path, mien_convert: Run) -> None:
+def test_convert_with_a_wrong_data_path_exits_2(
+    small_model: Path, tmp_path: Path, mien_convert: Run
+) -> None:
     code, _, stderr = mien_convert(
         small_model, tmp_path / "none.zip", "--out", tmp_path / "x.tflite"
     )
@@ -46,7 +48,7 @@ def test_a_wrong_data_path(small_model: Path, tmp_path: Path, mien_convert: Run)
 
 
 @pytest.mark.parametrize("name", ["x.bin", "folder.tflite", "file/x.tflite"])
-def test_an_output_that_cannot_be(
+def test_convert_to_an_impossible_output_exits_2(
     name: str, small_model: Path, small_data: Path, tmp_path: Path, mien_convert: Run
 ) -> None:
     (tmp_path / "folder.tflite").mkdir()
@@ -56,7 +58,7 @@ def test_an_output_that_cannot_be(
     assert is_sentence(stderr)
 
 
-def test_a_damaged_keras_file_is_told_by_the_converters_process(
+def test_convert_of_a_damaged_keras_file_exits_2(
     small_model: Path, small_data: Path, tmp_path: Path, mien_convert: Run
 ) -> None:
     model = tmp_path / "model.keras"
@@ -68,7 +70,7 @@ def test_a_damaged_keras_file_is_told_by_the_converters_process(
     assert "cannot be read as a Keras model" in stderr
 
 
-def test_a_keras_file_cut_short(small_model: Path, tmp_path: Path) -> None:
+def test_load_model_of_a_truncated_file_raises(small_model: Path, tmp_path: Path) -> None:
     model = tmp_path / "model.keras"
     with zipfile.ZipFile(small_model) as whole, zipfile.ZipFile(model, "w") as part:
         part.writestr("config.json", whole.read("config.json"))
@@ -86,7 +88,9 @@ def test_a_keras_file_cut_short(small_model: Path, tmp_path: Path) -> None:
         ((48, 48, 1), 8, r"gives \[n, 8\]"),
     ],
 )
-def test_another_network(shape: tuple[int, ...], outputs: int, words: str) -> None:
+def test_require_classifier_of_another_network_raises(
+    shape: tuple[int, ...], outputs: int, words: str
+) -> None:
     inputs = keras.Input(shape)
     flat = keras.layers.GlobalAveragePooling2D()(inputs)
     model = keras.Model(inputs, keras.layers.Dense(outputs)(flat))
@@ -94,13 +98,13 @@ def test_another_network(shape: tuple[int, ...], outputs: int, words: str) -> No
         require_classifier(model, "model.keras")
 
 
-def test_a_classifier_of_another_size_is_accepted() -> None:
+def test_require_classifier_of_another_size_passes() -> None:
     inputs = keras.Input((40, 40, 1))
     flat = keras.layers.GlobalAveragePooling2D()(inputs)
     require_classifier(keras.Model(inputs, keras.layers.Dense(7)(flat)), "model.keras")
 
 
-def test_probabilities_are_no_logits() -> None:
+def test_refuse_probabilities_of_softmax_outputs_raises() -> None:
     logits = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     refuse_probabilities(logits, Path("model.keras"))
     powers = np.exp(logits)
@@ -110,9 +114,7 @@ def test_probabilities_are_no_logits() -> None:
         refuse_probabilities(logits * np.nan, Path("model.keras"))
 
 
-def test_an_older_file_survives_a_refusal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_refusal_keeps_an_older_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "mien.tflite"
     assert refusal(["fear lost 9 points"], out).exit_code == 3
     assert "older" not in capsys.readouterr().err
@@ -124,7 +126,7 @@ def test_an_older_file_survives_a_refusal(
     assert out.read_bytes() == b"accepted before"
 
 
-def test_which_truth_judges(tmp_path: Path) -> None:
+def test_gate_truth_follows_training_and_votes(tmp_path: Path) -> None:
     votes, model = Path("votes.csv"), tmp_path / "model.keras"
     assert gate_truth(None, None, model) == "fer2013"
     assert gate_truth(None, votes, model) == "fer2013"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,12 @@ def test_the_systems_file_is_read_unless_told_not_to(
         ("count = 2\n\ncuont = 3\n", 3, "did you mean count"),
         ("# a\ncount = 0\n", 2, "count is 0, and takes a whole number from 1 up to 9"),
         ("count = 2.5\n", 1, "a whole number"),
+        ("rate = nan\n", 1, "a number"),
+        (f"source = 'a'\nrate = {'9' * 400}\n", 2, "a number"),
+        (f"source = 'a'\nrate = {'9' * 5000}\n", 2, "too many digits"),
+        (f"source = 'a'\n\non = {'[' * 3000}{']' * 3000}\n", 3, "nested too deeply"),
+        ("max-frames = 99999999999\n", 1, "a whole number up to 2147483647"),
+        (f'window = "{"x" * 9000}\u0085"\n', 1, "true or false"),
         ("count = true\n", 1, "a whole number"),
         ('rate = "fast"\n', 1, "a number"),
         ("window = 1\n", 1, "true or false"),
@@ -178,6 +185,22 @@ def test_every_option_of_run_is_known_with_its_type() -> None:
     # A kind that is not understood would let everything through.
     vague = [k for k, one in known.items() if not (isinstance(one.kind, type) or one.choices)]
     assert vague == []
+
+
+def test_a_file_that_this_user_may_not_read_is_said_and_not_used(
+    mien: Mien, write: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(write("max-frames = 3\n"))
+    monkeypatch.setattr(config, "CONFIG", file)
+    access = os.access
+    monkeypatch.setattr(  # root may read everything
+        os, "access", lambda path, mode: path != file and access(path, mode)
+    )
+    code, out, err = mien("run", CLIP, "--max-frames", 2)
+    assert (code, "frames                   2" in out) == (0, True)
+    assert err.count(f"{file} cannot be read by this user") == 1
+    assert "with the options of" not in err
+    assert mien("run", CLIP, "--max-frames", 2, "--config", "none")[2] == ""
 
 
 def _app() -> typer.Typer:

@@ -39,7 +39,7 @@ def result(process: subprocess.Popen[str]) -> dict:
     return json.loads(out.splitlines()[-1])
 
 
-def test_two_hosts_end_with_the_weights_of_one(tmp_path: Path) -> None:
+def test_training_on_two_hosts_ends_with_the_weights_of_one(tmp_path: Path) -> None:
     pytest.importorskip("jax")
     hosts = f"localhost:{free_port()},localhost:{free_port()}"
     alone = start(tmp_path / "alone")
@@ -72,7 +72,7 @@ def test_two_hosts_end_with_the_weights_of_one(tmp_path: Path) -> None:
         ("pc1:7000,pc2:7000", 0, "tensorflow", "KERAS_BACKEND=jax"),
     ],
 )
-def test_what_does_not_fit_is_said_before_anything_starts(
+def test_parse_hosts_with_unfit_options_raises(
     hosts: str | None, index: int | None, backend: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", backend)
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_said_before_anything_starts(
         parse_hosts(hosts, index)
 
 
-def test_a_batch_is_shared_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_require_divisible_with_an_uneven_batch_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("jax")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     hosts = parse_hosts("pc1:7000,pc2:7000,pc3:7000", 1)

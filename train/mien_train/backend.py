@@ -1,4 +1,4 @@
-"""Starts Keras' backend without the lines that it prints about itself."""
+"""Start of Keras' backend without its messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def start_backend(first: Callable[[], None] = lambda: None) -> None:
-    """Import Keras and make the backend ready; its chatter is shown only if that fails.
+    """Import Keras and make the backend ready; its messages are shown only if that fails.
 
     `first` is called before the backend computes anything.
 

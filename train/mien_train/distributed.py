@@ -58,7 +58,7 @@ def parse_hosts(hosts: str | None, index: int | None) -> Hosts | None:
         )
     if index is None or not 0 <= index < len(addresses):
         raise UserError(
-            f"--host-index says which of --hosts this machine is: 0 to {len(addresses) - 1}."
+            f"--host-index must be this machine's place in --hosts: 0 to {len(addresses) - 1}."
         )
     if os.environ.get("KERAS_BACKEND") != "jax":
         raise UserError("several hosts train under JAX only: set KERAS_BACKEND=jax on each.")

@@ -1,1 +1,1 @@
-"""Commands of `mien-convert` beside the conversion itself, one file each."""
+"""Commands of `mien-convert`, one file each."""

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 from mien import Reader
+from mien.commands.options import DetectorOption
 from mien.console import progress, table
+from mien.detection import DEFAULT_DETECTOR
 from mien.evaluation.dataset import list_faces
 from mien.tflite.model_file import load_model
 
@@ -28,7 +30,7 @@ def end_to_end(
         ),
     ],
     split: Annotated[str | None, typer.Option(metavar="NAME", help="As of mien eval.")] = None,
-    detector: Annotated[str, typer.Option(metavar="NAME", help="The face detector.")] = "ssd",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the JSON document here, too.")

@@ -60,7 +60,7 @@ def model(
         int,
         typer.Option(
             metavar="N",
-            min=calibrating.MINIMUM,
+            min=calibrating.MIN_FACES,
             help="Training faces to calibrate on, equally many of each class.",
         ),
     ] = 700,

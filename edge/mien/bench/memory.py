@@ -25,14 +25,15 @@ def main() -> None:
     """Measure this process; see the module."""
     from mien.bench.scenes import Scene
     from mien.bench.timing import one_core
+    from mien.detection import open_detector
     from mien.pipeline.video import VideoPipeline
     from mien.tflite.model_file import load_model
 
     imported = rss_mb()
     with one_core():
-        pipeline = VideoPipeline(load_model(sys.argv[1]))
+        pipeline = VideoPipeline(load_model(sys.argv[1]), detector=open_detector(sys.argv[2]))
         loaded = rss_mb()
-        frames, settled = int(sys.argv[2]), None
+        frames, settled = int(sys.argv[3]), None
         scene = Scene(1, 640, 480)
         for index in range(frames):
             pipeline.process(scene.frame(index))
@@ -45,15 +46,15 @@ def main() -> None:
     print(json.dumps({**found, "end": end, "peak": peak, "frames": frames, "grown": grown}))
 
 
-def measure_memory(model: str, frames: int) -> dict[str, Any]:
+def measure_memory(model: str, detector: str, frames: int) -> dict[str, Any]:
     """Return MB of resident memory (RSS) of a new process after import, load and frames."""
     program = "import mien.commands.run; from mien.bench.memory import main; main()"
-    command = code_command(program, model, str(frames))
+    command = code_command(program, model, detector, str(frames))
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_start(model: str, runs: int) -> dict[str, Any]:
+def measure_start(model: str, detector: str, runs: int) -> dict[str, Any]:
     """Return seconds from the start of a `mien run` of the demo's clip to its first line of JSONL.
 
     "cpu_s" is what the process used in its whole life, which ends after that frame.
@@ -62,7 +63,7 @@ def measure_start(model: str, runs: int) -> dict[str, Any]:
 
     clip = MODELS.parent / "demo" / "clip.mp4"
     program = "from mien.cli import main; main()"
-    command = code_command(program, "run", str(clip), "--model", model)
+    command = code_command(program, "run", str(clip), "--model", model, "--detector", detector)
     command += ["--jsonl", "-", "--max-frames", "1"]
     wall, cpu = [], []
     for _ in range(runs):

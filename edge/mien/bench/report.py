@@ -34,6 +34,8 @@ def text(document: dict[str, Any]) -> str:
         ),
         _pipeline(document["pipeline"]),
     ]
+    if "clips" in document:
+        parts.append(_clips(document["clips"], document["clips_mean"]))
     if "baseline" in document:
         parts.append(_baseline(document["baseline"]))
     parts.append(_memory(document["memory_mb"], document["start"]))
@@ -80,6 +82,16 @@ def _pipeline(entries: Sequence[dict[str, Any]]) -> str:
         size = f"{entry['width']}x{entry['height']}"
         cells.append([size, str(entry["faces"]), *map(_ms, values), *found, ""])
     return table(cells, right=range(1, 8))
+
+
+def _clips(entries: Sequence[dict[str, Any]], mean: dict[str, Any]) -> str:
+    cells = [["whole pipeline, your clips", "size", "faces", "median", "CPU mean", "p95", "ms"]]
+    for entry in entries:
+        times = (entry["wall_ms"]["median"], entry["cpu_ms"]["mean"], entry["cpu_ms"]["p95"])
+        size = f"{entry['width']}x{entry['height']}"
+        cells.append([entry["clip"], size, f"{entry['faces']:.1f}", *map(_ms, times), ""])
+    headline = f"mean over {mean['clips']} clips: {_ms(mean['cpu_ms'])} ms of CPU a frame"
+    return f"{table(cells, right=range(2, 6))}\n{headline}"
 
 
 def _baseline(found: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.bench.baselines.compare import compare, fer, tutorial
+from mien.bench.clips import clips_mean, time_clip
 from mien.bench.end_to_end import FACES, SIZES, time_pipeline
 from mien.bench.environment import machine
 from mien.bench.inference import litert_benchmark, time_model
@@ -17,6 +18,7 @@ from mien.bench.stages import stages
 from mien.bench.timing import measure, one_core
 from mien.classification.classifier import Classifier
 from mien.console import progress
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import Model
 
@@ -36,6 +38,8 @@ class BenchOptions:
     fer_python: Path | None = None  # of an environment with the package fer, to run that too
     soak: int = 0  # frames over which memory is watched
     quick: bool = False
+    detector: str = DEFAULT_DETECTOR
+    clips: tuple[Path, ...] = ()  # video files, whose mean is then the headline
 
     @property
     def runs(self) -> int:
@@ -57,6 +61,7 @@ def measure_all(model: Model, options: BenchOptions) -> dict[str, Any]:
             "sha256": model.metadata.sha256,
             "input_size": model.metadata.input_size,
         },
+        "detector": options.detector,
         "model_alone": [],
         "stages": [],
         "pipeline": [],
@@ -65,13 +70,18 @@ def measure_all(model: Model, options: BenchOptions) -> dict[str, Any]:
         *_model_steps(document, model, options),
         lambda: document.update(_stages(model, options)),
         *_pipeline_steps(document, model, options, frames),
+        *_clip_steps(document, model, options),
     ]
     if options.baseline:
         steps.append(lambda: document.update(baseline=_baseline(model, options, frames)))
     path = str(model.path)
     length = options.soak or (frames if options.quick else MEMORY_FRAMES)
-    steps.append(lambda: document.update(memory_mb=measure_memory(path, length)))
-    steps.append(lambda: document.update(start=measure_start(path, 1 if options.quick else 5)))
+    steps.append(lambda: document.update(memory_mb=measure_memory(path, options.detector, length)))
+    steps.append(
+        lambda: document.update(
+            start=measure_start(path, options.detector, 1 if options.quick else 5)
+        )
+    )
     for step in progress(steps, len(steps), "measurements"):
         step()
     return document
@@ -107,7 +117,7 @@ def _stages(model: Model, options: BenchOptions) -> dict[str, Any]:
         classifier = Classifier(model, options.threads)
         entries = [
             {"stage": stage.name, "what": stage.what, **measure(stage.run, options.runs).summary()}
-            for stage in stages(classifier)
+            for stage in stages(classifier, open_detector(options.detector))
         ]
     return {"xnnpack": classifier.xnnpack, "stages": entries}
 
@@ -127,6 +137,16 @@ def _pipeline_steps(
     ]
 
 
+def _clip_steps(document: dict[str, Any], model: Model, options: BenchOptions) -> list[Step]:
+    def clip(path: Path) -> None:
+        with one_core():
+            entry = time_clip(_builder(model, options), path)
+        document.setdefault("clips", []).append(entry)
+        document["clips_mean"] = clips_mean(document["clips"])
+
+    return [lambda path=path: clip(path) for path in options.clips]  # type: ignore[misc]
+
+
 def _baseline(model: Model, options: BenchOptions, frames: int) -> dict[str, Any]:
     with one_core(), contextlib.ExitStack() as running:
         others = {"tutorial": running.enter_context(tutorial(model.path, options.float_model))}
@@ -136,4 +156,4 @@ def _baseline(model: Model, options: BenchOptions, frames: int) -> dict[str, Any
 
 
 def _builder(model: Model, options: BenchOptions) -> Callable[[], VideoPipeline]:
-    return lambda: VideoPipeline(model, options.threads)
+    return lambda: VideoPipeline(model, options.threads, detector=open_detector(options.detector))

@@ -20,13 +20,15 @@ Gray = npt.NDArray[np.uint8]  # [H, W]
 FPS = 30.0
 PERIOD_S = 8.0  # a face is back where it was
 PORTRAITS = MODELS.parent / "demo" / "portraits"
-# The faces in the portraits, as Haar boxes them: left, top and side in px.
-PEOPLE: tuple[tuple[str, tuple[int, int, int]], ...] = (
-    ("hopper.jpg", (153, 104, 224)),
-    ("collins.jpg", (135, 65, 99)),
+# The faces in the portraits, forehead to chin: left, top, width and height in px.
+PEOPLE: tuple[tuple[str, Box], ...] = (
+    ("hopper.jpg", (174, 102, 181, 228)),
+    ("collins.jpg", (142, 59, 92, 114)),
 )
-CUTOUT_SIDES = 1.7  # side of the cut-out in sides of the face's box: hair and chin come along
-BACKGROUND_STD = 28.0  # standard deviation of the background, gray steps: a room rather than a wall
+CUTOUT_SIDES = 1.7  # side of the cut-out in heights of the face: hair and chin come along
+LEAF_SIDES = (0.02, 0.5)  # of the height: the smallest and largest disk of the background
+LEAVES = 1500
+TEXTURE_STD = 6.0  # gray steps, of the texture on the disks
 NOISE_STD = 2.0  # standard deviation of the camera's noise, gray steps
 NOISE_FRAMES = 4  # pictures of noise, which take turns
 
@@ -39,12 +41,13 @@ class SyntheticFace:
     alpha: npt.NDArray[np.float32]  # [n, n], 0 to 1
     center: tuple[float, float]  # px in the frame, about which it moves
     sway: tuple[float, float]  # px, amplitudes
-    side: float  # px, of the face's box on average
+    side: float  # px, height of the face on average
+    aspect: float  # its width over its height
     phase: float  # radians
 
 
 class Scene:
-    """`faces` portraits moving before a textured background, `width` x `height` px, 30 frames/s.
+    """`faces` portraits moving before a photograph-like background, 30 frames a second.
 
     Each face keeps to a cell of its own, so that all are seen in every frame. The same arguments
     give the same frames. One face is 0.3 of the height; more are as large as their cells let them.
@@ -67,36 +70,37 @@ class Scene:
         return Frame(index, index / FPS, np.asarray(noisy, np.uint8))
 
     def boxes(self, index: int) -> list[Box]:
-        """Return where the faces are in a frame, as Haar would box them."""
+        """Return where the faces are in a frame, forehead to chin."""
         turn = 2 * math.pi * index / (FPS * PERIOD_S)
         found = []
         for face in self._faces:
-            side = face.side * (1 + 0.08 * math.sin(turn + 2 * face.phase))
+            height = face.side * (1 + 0.08 * math.sin(turn + 2 * face.phase))
+            width = face.aspect * height
             x = face.center[0] + face.sway[0] * math.sin(turn + face.phase)
             y = face.center[1] + face.sway[1] * math.sin(2 * turn + face.phase)
-            found.append((round(x - side / 2), round(y - side / 2), round(side), round(side)))
+            left, top = round(x - width / 2), round(y - height / 2)
+            found.append((left, top, round(width), round(height)))
         return found
 
 
 def background(random: np.random.Generator, width: int, height: int) -> Gray:
-    """Return a background, uint8 [height, width], whose amplitudes fall as 1/f.
+    """Return a photograph-like background, uint8 [height, width]: opaque disks before each other.
 
-    So do those of natural scenes (Field, "Relations between the statistics of natural images and
-    the response properties of cortical cells", 1987); a plain wall would flatter a cascade, which
-    gives plain places up at once.
+    The "dead leaves" model of natural images (Lee, Mumford & Huang, "Occlusion Models for Natural
+    Images", IJCV 2001): disks of all sizes, their number falling with the cube of the radius, give
+    edges and surfaces at every scale as in photographs; each has its own gray and a texture.
     """
-    # At half the size and enlarged: finest detail is the camera's noise, and a bench that measures
-    # memory should not need much itself.
-    rows, columns = (height + 1) // 2, (width + 1) // 2
-    spectrum = np.fft.rfft2(random.standard_normal((rows, columns)))
-    down = np.fft.fftfreq(rows)[:, None] * rows
-    across = np.fft.rfftfreq(columns)[None, :] * columns
-    frequency = np.hypot(down, across)
-    frequency[0, 0] = 1
-    picture = np.fft.irfft2(spectrum / frequency, (rows, columns))
-    picture = 128 + BACKGROUND_STD * (picture - picture.mean()) / picture.std()
-    gray = np.asarray(np.clip(picture, 0, 255), np.uint8)
-    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    low, high = (share * height for share in LEAF_SIDES)
+    picture = np.full((height, width), 128, np.uint8)
+    # The inverse of the cumulative distribution of r^-3 between both radii.
+    radii = 1 / np.sqrt(1 / low**2 - random.random(LEAVES) * (1 / low**2 - 1 / high**2))
+    middles = random.random((LEAVES, 2)) * (width, height)
+    grays = np.clip(random.normal(120, 45, LEAVES), 10, 245)
+    for (x, y), radius, gray in zip(middles, radii, grays, strict=True):
+        cv2.circle(picture, (round(x), round(y)), round(radius), float(gray), -1, cv2.LINE_AA)
+    texture = cv2.GaussianBlur(random.standard_normal((height, width)), (0, 0), 1.0)
+    textured = picture + TEXTURE_STD / texture.std() * texture
+    return np.asarray(np.clip(cv2.GaussianBlur(textured, (0, 0), 0.7), 0, 255), np.uint8)
 
 
 def _noise(random: np.random.Generator, width: int, height: int) -> npt.NDArray[np.int8]:
@@ -111,30 +115,28 @@ def _arrange(count: int, width: int, height: int) -> list[SyntheticFace]:
     side = min(0.3 * height, 0.52 * cell_w, 0.52 * cell_h)
     if count < 0 or side < 24:
         raise UserError(f"{count} faces do not fit into {width}x{height} px; ask for fewer.")
-    cuts = [_cut_out(name, face) for name, face in PEOPLE]
+    cuts = [(*_cut_out(name, face), face[2] / face[3]) for name, face in PEOPLE]
     room_x, room_y = (cell_w - side * CUTOUT_SIDES * 0.8) / 2, (cell_h - side * CUTOUT_SIDES) / 2
     faces = []
     for number in range(count):
-        pixels, alpha = cuts[number % len(cuts)]
+        pixels, alpha, aspect = cuts[number % len(cuts)]
         if number // len(cuts) % 2:
             pixels = np.ascontiguousarray(pixels[:, ::-1])  # alpha is symmetric
         row, column = divmod(number, columns)
         center = ((column + 0.5) * cell_w, (row + 0.5) * cell_h)
         sway = (max(0.0, min(room_x, 0.2 * width)), max(0.0, min(room_y, 0.1 * height)))
-        faces.append(SyntheticFace(pixels, alpha, center, sway, side, 2.4 * number))
+        faces.append(SyntheticFace(pixels, alpha, center, sway, side, aspect, 2.4 * number))
     return faces
 
 
-def _cut_out(
-    name: str, face: tuple[int, int, int]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _cut_out(name: str, face: Box) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return a face with hair and chin, float32 [n, n], and an oval that fades at its border."""
     gray = load_image(PORTRAITS / name).gray
-    left, top, side = face
-    more = round(side * (CUTOUT_SIDES - 1) / 2)
-    around = np.pad(gray, more, mode="edge")  # px (left, top) is now `more` further
-    pixels = around[top : top + side + 2 * more, left : left + side + 2 * more]
-    n = pixels.shape[0]
+    left, top, width, height = face
+    n = round(height * CUTOUT_SIDES)
+    around = np.pad(gray, n, mode="edge")  # px (left, top) is now n further
+    left, top = left + width // 2 - n // 2 + n, top + height // 2 - n // 2 + n
+    pixels = around[top : top + n, left : left + n]
     at = (np.arange(n, dtype=np.float32) + 0.5) / n * 2 - 1
     radius = np.hypot(at[None, :] / 0.8, at[:, None] / 0.97)
     alpha = np.clip((1 - radius) / 0.12, 0, 1)
@@ -143,9 +145,9 @@ def _cut_out(
 
 def _paste(gray: Gray, face: SyntheticFace, box: Box) -> None:
     """Draw a face so that it fills the box, clipped to the frame."""
-    x, y, side, _ = box
-    n = round(side * CUTOUT_SIDES)
-    left, top = x - (n - side) // 2, y - (n - side) // 2
+    x, y, width, height = box
+    n = round(height * CUTOUT_SIDES)
+    left, top = x + width // 2 - n // 2, y + height // 2 - n // 2
     pixels = cv2.resize(face.pixels, (n, n), interpolation=cv2.INTER_AREA)
     alpha = cv2.resize(face.alpha, (n, n), interpolation=cv2.INTER_AREA)
     rows = slice(max(top, 0), min(top + n, gray.shape[0]))

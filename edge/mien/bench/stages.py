@@ -10,15 +10,13 @@ import cv2
 import numpy as np
 
 from mien.bench.scenes import FPS, Scene
+from mien.boxes import face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import decode_prediction
 from mien.classification.preprocess import preprocess_face
-from mien.detection.haar import HaarDetector
-from mien.detection.ssd import Scan
+from mien.detection.base import Detector
 from mien.outputs.annotate import annotate
 from mien.pipeline.results import Face
-from mien.pyramid import Pyramid
-from mien.tracking.scheduler import LEAST
 from mien.tracking.tracker import Tracker
 
 WIDTH, HEIGHT = 640, 480  # px
@@ -34,9 +32,9 @@ class Stage:
     run: Callable[[], object]
 
 
-def _follow(scene: Scene) -> Callable[[], object]:
+def _track(scene: Scene, detector: Detector) -> Callable[[], object]:
     """Return a step of a tracker that has found the scene's face, the next frame each time."""
-    tracker = Tracker()
+    tracker = Tracker(detector)
     frames = [scene.frame(index) for index in range(LOOP)]
     steps = itertools.count()
 
@@ -51,26 +49,24 @@ def _follow(scene: Scene) -> Callable[[], object]:
     return step
 
 
-def stages(classifier: Classifier) -> list[Stage]:
+def stages(classifier: Classifier, detector: Detector) -> list[Stage]:
     """Return what a frame is made of; writing and encoding files are no part of it."""
     scene = Scene(1, WIDTH, HEIGHT)
     gray = scene.frame(0).gray
     box = scene.boxes(0)[0]
+    square = face_to_square(box)
     metadata = classifier.metadata
-    face = preprocess_face(gray, box, metadata)
+    face = preprocess_face(gray, square, metadata)
     faces = np.stack([face])
     logits = classifier.logits(faces)[0]
     reading = decode_prediction(logits, metadata)
     bgr = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
     picture = np.asarray(bgr, np.uint8)
-    detector, scan = HaarDetector(), Scan()
     return [
-        Stage("search frame", "Haar in the whole frame", lambda: detector.detect(gray)),
-        Stage(
-            "scan frame", "the network's search of it", lambda: scan.places(Pyramid(gray), LEAST)
-        ),
-        Stage("follow", "one moving face, the search for others", _follow(scene)),
-        Stage("crop", "face cut out and resized", lambda: preprocess_face(gray, box, metadata)),
+        Stage("detect", "the whole frame", lambda: detector.detect(gray)),
+        Stage("detect fine", "the whole frame at twice the size", lambda: detector.detect(gray, 2)),
+        Stage("track", "one moving face, detections included", _track(scene, detector)),
+        Stage("crop", "face cut out and resized", lambda: preprocess_face(gray, square, metadata)),
         Stage("classify", "one face through the network", lambda: classifier.logits(faces)),
         Stage("read", "softmax and label", lambda: decode_prediction(logits, metadata)),
         Stage("draw", "box and label", lambda: annotate(picture, (Face(box, reading),))),

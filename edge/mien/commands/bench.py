@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mien.commands.options import DetectorOption
+from mien.detection import DEFAULT_DETECTOR
 from mien.errors import UserError
 from mien.tflite.model_file import load_model
 
@@ -45,6 +48,14 @@ def bench(
     model: Annotated[
         str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
     ] = "mien",
+    detector: DetectorOption = DEFAULT_DETECTOR,
+    clip: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="Also time the pipeline on your video files; their mean is then the headline.",
+        ),
+    ] = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of the classifier in the pipeline.")
     ] = 1,
@@ -64,6 +75,7 @@ def bench(
     """
     loaded = load_model(model)
     # Late: every other command would start later for it.
+    from mien.bench.clips import clips_in
     from mien.bench.report import text
     from mien.bench.runner import BenchOptions, measure_all
     from mien.bench.timing import affinity
@@ -74,6 +86,7 @@ def bench(
         raise UserError("--fer is for another pipeline beside Mien's; add --baseline.")
     cores = len(affinity()) or os.cpu_count() or 1
     options = BenchOptions(frames, threads, cores, baseline, float_model, fer, soak, quick)
+    options = replace(options, detector=detector, clips=tuple(clips_in(clip) if clip else ()))
     document = measure_all(loaded, options)
     if not as_json:
         print(text(document))

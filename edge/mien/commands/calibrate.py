@@ -15,7 +15,7 @@ from mien.atomic import check_target
 from mien.classification.classifier import Classifier
 from mien.classification.profile import NEUTRAL, SUFFIX, ProfileFit, fit_profile
 from mien.console import progress
-from mien.detection.still import PhotoDetector
+from mien.detection import open_detector
 from mien.errors import UserError
 from mien.evaluation.dataset import list_all
 from mien.log import warn_user
@@ -109,7 +109,7 @@ def _from_pictures(path: Path, model: Model, threads: int, cropped: bool, neutra
     ]
     if not files:
         raise UserError(f"{path} has no pictures in a folder {NEUTRAL}; leave --neutral out.")
-    pipeline = ImagePipeline(PhotoDetector(), Classifier(model, threads), metadata)
+    pipeline = ImagePipeline(open_detector(), Classifier(model, threads), metadata)
     samples = Samples()
     faceless = 0
     with listing.open() as archive:

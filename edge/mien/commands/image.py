@@ -18,8 +18,9 @@ import typer
 from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
+from mien.commands.options import DetectorOption, LandmarksOption
 from mien.console import progress, table
-from mien.detection.still import PhotoDetector
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.image import MAX_PIXELS, Picture, decode_image, load_image
 from mien.log import warn_user
@@ -60,6 +61,7 @@ def image(
         str,
         typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
     ] = "mien",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     profile: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +71,7 @@ def image(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document instead of a table.")
     ] = False,
+    landmarks: LandmarksOption = False,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write a CSV table with one row per face."),
@@ -101,7 +104,7 @@ def image(
         check_target(csv)
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     classifier = Classifier(loaded, threads, loaded_profile)
-    pipeline = ImagePipeline(PhotoDetector(), classifier, loaded.metadata)
+    pipeline = ImagePipeline(open_detector(detector), classifier, loaded.metadata)
     done: list[Read] = []
     errors: list[tuple[str, str]] = []
 
@@ -115,7 +118,7 @@ def image(
     for index, name in enumerate(progress(inputs, len(inputs), "pictures")):
         try:
             picture, file = _load(name, round(1e6 * max_megapixels), annotate is not None)
-            done.append(_read(index, file, picture, pipeline, cropped, names))
+            done.append(_read(index, file, picture, pipeline, cropped, names, landmarks))
         except UserError as error:
             failed(public(name) if is_address(name) else name, error)
     if csv is not None:
@@ -194,6 +197,7 @@ def _read(
     pipeline: ImagePipeline,
     cropped: bool,
     names: AnnotatedNames | None,
+    landmarks: bool,
 ) -> Read:
     file = Path(urlsplit(name).path if is_address(name) else name)
     frame = Frame(index, float(index), picture.gray, picture.bgr, file.name)
@@ -206,7 +210,7 @@ def _read(
         target = names.next(file)
         _write(target, picture, result)
     height, width = picture.gray.shape
-    return Read(name, width, height, record(frame, result)["faces"], target)
+    return Read(name, width, height, record(frame, result, landmarks)["faces"], target)
 
 
 def _write(target: Path, picture: Picture, result: FrameResult) -> None:

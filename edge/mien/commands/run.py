@@ -14,8 +14,11 @@ import typer
 
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
+from mien.commands.options import DetectorOption, LandmarksOption
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.file_lock import locked
+from mien.outputs.recording import Retention, Rotation, parse_retention, parse_size
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
 from mien.runtime.governor import FrameRateLimiter, LoadGovernor, allowed_load
@@ -47,16 +50,48 @@ def run(
             metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
         ),
     ] = None,
+    detector: DetectorOption = DEFAULT_DETECTOR,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of OpenCV and of the classifier.")
     ] = 1,
     jsonl: Annotated[
         str | None,
-        typer.Option(metavar="FILE|-", help="Write one JSON object per frame; - is stdout."),
+        typer.Option(
+            metavar="FILE|-",
+            help="Write one JSON object per frame; - is stdout. {date} in the name: a file a day.",
+        ),
     ] = None,
+    jsonl_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Begin another JSONL file before one exceeds this, as '100 MB'."
+        ),
+    ] = None,
+    jsonl_keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BOUND",
+            help="Delete the oldest JSONL files of this name, as '30 days', '2 GB' or both with "
+            "a comma.",
+        ),
+    ] = None,
+    landmarks: LandmarksOption = False,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write one row per face and frame."),
+    ] = None,
+    append: Annotated[
+        bool,
+        typer.Option(
+            "--append/--no-append",
+            help="Continue existing JSONL and CSV files; otherwise they are emptied.",
+        ),
+    ] = False,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="Write a frame to JSONL and CSV every S seconds; else every frame."
+        ),
     ] = None,
     video: Annotated[
         Path | None,
@@ -193,7 +228,16 @@ def run(
     file complete, and prints a summary. Exit code 0; 2 where something named cannot be used; 4
     where a camera or stream ended by itself.
     """
-    outputs = OutputOptions(jsonl, csv, video, window, duration, max_frames, blur)
+    rotation = Rotation(
+        append,
+        None if jsonl_size is None else parse_size(jsonl_size, "--jsonl-size"),
+        Retention() if jsonl_keep is None else parse_retention(jsonl_keep, "--jsonl-keep"),
+    )
+    if jsonl is None and rotation not in (Rotation(), Rotation(append=True)):
+        raise UserError("--jsonl-size and --jsonl-keep are for --jsonl; give that too.")
+    outputs = OutputOptions(
+        *(jsonl, csv, video, window, duration, max_frames, blur), rotation, every, landmarks
+    )
     written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
         if value is not None and not value > 0:
@@ -221,7 +265,14 @@ def run(
         *(web_root, allow_host or ()),
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
-    engine = VideoPipeline(loaded, threads, 0.0 if raw else smooth, max_faces, loaded_profile)
+    engine = VideoPipeline(
+        loaded,
+        threads,
+        0.0 if raw else smooth,
+        max_faces,
+        loaded_profile,
+        open_detector(detector),
+    )
     status_line = StatusLine()
     shutdown = ShutdownSignal()
     with contextlib.ExitStack() as locks, shutdown.listening():

@@ -1,1 +1,38 @@
-"""Face detection in frames and still images."""
+"""Face detection: the detectors by name."""
+
+from __future__ import annotations
+
+from mien.detection.base import Detector
+from mien.errors import UserError
+
+DEFAULT_DETECTOR = "haar"
+
+
+def open_detector(spec: str = DEFAULT_DETECTOR) -> Detector:
+    """Return a detector by NAME or NAME:FILE.
+
+    Args:
+        spec: "ssd" (Mien's own network; "ssd:FILE" another of mien-convert's), "haar" (OpenCV's
+            cascade) or "yunet:FILE" (an ONNX file of YuNet).
+
+    Raises:
+        UserError: If the name is unknown, or the file is missing or cannot be used.
+    """
+    name, _, file = spec.partition(":")
+    if name == "ssd":
+        from mien.detection.ssd import SsdDetector
+
+        return SsdDetector(file or None)
+    if name == "haar" and not file:
+        from mien.detection.haar import HaarDetector
+
+        return HaarDetector()
+    if name == "yunet":
+        from mien.detection.yunet import YuNetDetector
+
+        if not file:
+            raise UserError(
+                "YuNet does not come with Mien; name its file: --detector yunet:FILE.onnx."
+            )
+        return YuNetDetector(file)
+    raise UserError(f"Unknown detector {spec!r}: use ssd, haar or yunet:FILE.")

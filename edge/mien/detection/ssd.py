@@ -1,108 +1,100 @@
-"""Finds faces in a whole frame at once: a small network that proposes places.
+"""Single-shot face detector: Mien's own int8 network, by default for gray 320x240.
 
-A single-shot detector (Liu et al., "SSD", 2016) of some 18 million multiplications: half a
-millisecond for what takes a cascade ten. Its places are proposals: the network behind the cascades
-and the cascades themselves say whether they are faces. `mien-convert scan` makes it;
-edge/mien/detection/weights/face_ssd.md is its card.
+Anchor-free cells at strides 8, 16 and 32 as in YuNet (Wu et al., "YuNet: A Tiny Millisecond-level
+Face Detector", 2023): each gives the logit of a score, a box (offset of its middle in strides, log
+of its size in strides) and five landmarks (offsets in strides). `mien-train detector` trains it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Square, square_iou
-from mien.pyramid import Gray, Pyramid
-from mien.tflite.interpreter import TfliteModel, load_weights
+from mien.detection.base import Detection, Gray
+from mien.detection.tiles import moved, suppress, windows
+from mien.errors import UserError
+from mien.tflite.interpreter import TfliteNetwork, load_weights
 
-NAME = "face_ssd.tflite"
-ACROSS, DOWN = 320, 240  # px, the network's input
-STRIDES = (8, 16, 32)  # px between two cells of each grid
-SIDES = (24.0, 54.0, 120.0)  # px, the faces that each grid is for; sides are told in these
-FINE = 4.0  # what places and sides are multiplied by, so that int8 holds them finely
-AROUND = 127  # gray level of what is beyond the frame
-SAME = 0.4  # intersection over union from which two cells tell the same face
-MOST = 16  # places of a frame
+WEIGHTS = "face_ssd.tflite"
+STRIDES = (8, 16, 32)  # px of the input between two cells
+PAD_VALUE = 0  # gray level of what a letterbox adds
+MIN_LOGIT = -1.0  # a score of 0.27: lower ones are never used
+MAX_LOG_SIZE = 5.0  # log strides; 32 px times e^5 is more than any input
 
 Floats = npt.NDArray[np.float32]
 
 
-class Scan:
-    """The network, loaded once. Not for use from several threads at once."""
+class SsdDetector:
+    """The network, loaded once; raises UserError for a file that is no such network."""
 
-    def __init__(self, content: bytes | None = None) -> None:
-        """Load the shipped network, or another of its kind: a TFLite file's bytes."""
-        self._network = TfliteModel(content or load_weights(NAME))
-        self._cells, self._sides = cells()
+    def __init__(self, path: str | Path | None = None) -> None:
+        """Load the shipped network, or a .tflite of `mien-convert`."""
+        try:
+            content = load_weights(WEIGHTS) if path is None else Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}); give ssd:FILE a file of mien-convert."
+            ) from error
+        self._network = TfliteNetwork(content, str(path or WEIGHTS))
+        self._height, self._width = self._network.input_shape
+        self._centers, self._strides = cells(self._height, self._width)
+        by_size = {shape[-1]: index for index, shape in enumerate(self._network.output_shapes)}
+        if {(len(self._strides), size) for size in (1, 4, 10)} != set(self._network.output_shapes):
+            raise UserError(f"{path or WEIGHTS} is no face detector of `mien-convert detector`.")
+        self._order = [by_size[size] for size in (1, 4, 10)]
 
-    def places(self, pyramid: Pyramid, least: float) -> list[tuple[Square, float]]:
-        """Return where there may be faces and the log odds of each, the likeliest first.
+    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
+        """Return the faces of a gray picture, uint8 [H, W], the best score first.
 
-        `least` are the log odds from which a place counts.
+        With a scale above 1 the picture is searched in overlapping windows, ceil(scale) each way.
         """
-        view, scale = fitted(pyramid)
+        found: list[Detection] = []
+        rows, columns = gray.shape
+        for left, top, width, height in windows(rows, columns, max(1, math.ceil(scale))):
+            part = gray[top : top + height, left : left + width]
+            found += [moved(one, left, top) for one in self._forward(part)]
+        return suppress(found)
+
+    def _forward(self, gray: Gray) -> list[Detection]:
+        picture, scale = letterbox(gray, self._width, self._height)
+        outputs = self._network.run(picture)
+        logits, boxes, points = (outputs[index] for index in self._order)
+        chosen = np.flatnonzero(logits[:, 0] >= MIN_LOGIT)
+        logits, boxes, points = logits[chosen, 0], boxes[chosen], points[chosen]
+        stride, centers = self._strides[chosen, None] / scale, self._centers[chosen] / scale
+        sizes = np.exp(np.minimum(boxes[:, 2:], MAX_LOG_SIZE)) * stride
+        corners = centers + boxes[:, :2] * stride - sizes / 2
+        marks = centers[:, None] + points.reshape(-1, 5, 2) * stride[:, None]
+        scores = 1 / (1 + np.exp(-logits))
+        rows = zip(corners.tolist(), sizes.tolist(), scores.tolist(), marks.tolist(), strict=True)
         return [
-            ((x / scale, y / scale, side / scale), odds)
-            for (x, y, side), odds in self.view(view, least)
+            Detection((x, y, w, h), score, tuple((px, py) for px, py in marked))
+            for (x, y), (w, h), score, marked in rows
         ]
 
-    def view(self, view: Gray, least: float) -> list[tuple[Square, float]]:
-        """Return the same for a picture of just the network's size, uint8 [DOWN, ACROSS]."""
-        told = self._network.invoke(view)
-        chosen = np.flatnonzero(told[:, 0] >= least / self._network.step + self._network.zero)
-        if not len(chosen):
-            return []
-        values = (told[chosen].astype(np.float32) - self._network.zero) * np.float32(
-            self._network.step
-        )
-        chosen = chosen[order := np.argsort(-values[:, 0], kind="stable")]
-        values = values[order]
-        side = self._sides[chosen]
-        x, y = (self._cells[chosen] + values[:, 1:3] * side[:, np.newaxis] / FINE).T
-        side = side * np.exp(values[:, 3] / FINE)
-        rows = zip(x.tolist(), y.tolist(), side.tolist(), values[:, 0].tolist(), strict=True)
-        return distinct(((x, y, side), odds) for x, y, side, odds in rows)
+
+def cells(height: int, width: int) -> tuple[Floats, Floats]:
+    """Return the centers (x, y, px) of an input's cells, float32 [n, 2], and their strides, [n]."""
+    centers, strides = [], []
+    for stride in STRIDES:
+        y, x = np.mgrid[: -(-height // stride), : -(-width // stride)].reshape(2, -1)
+        centers.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride], 1))
+        strides.append(np.full(len(x), stride))
+    return np.concatenate(centers).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def cells() -> tuple[Floats, Floats]:
-    """Return of every cell its centre (px of the input), [n, 2], and its grid's side, [n]."""
-    places, sides = [], []
-    for stride, side in zip(STRIDES, SIDES, strict=True):
-        y, x = np.mgrid[: -(-DOWN // stride), : -(-ACROSS // stride)].reshape(2, -1)
-        places.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride], 1))
-        sides.append(np.full(len(x), side))
-    return np.concatenate(places).astype(np.float32), np.concatenate(sides).astype(np.float32)
-
-
-def fitted(pyramid: Pyramid) -> tuple[Gray, float]:
-    """Return the frame as the network is shown it, uint8 [DOWN, ACROSS], and its scale."""
-    scale = min(ACROSS / pyramid.width, DOWN / pyramid.height)
-    size = round(pyramid.width * scale), round(pyramid.height * scale)
-    view = next(
-        (
-            level
-            for level in reversed(pyramid.levels)
-            if level.shape[1] >= size[0] and level.shape[0] >= size[1]
-        ),
-        pyramid.levels[0],
-    )
-    if view.shape != size[::-1]:
-        view = np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    if view.shape != (DOWN, ACROSS):
-        right, below = ACROSS - view.shape[1], DOWN - view.shape[0]
-        view = np.pad(view, ((0, below), (0, right)), constant_values=AROUND)
-    return view, scale
-
-
-def distinct(found: Iterable[tuple[Square, float]], most: int = MOST) -> list[tuple[Square, float]]:
-    """Return the likeliest of the places that are the same, at most `most`."""
-    kept: list[tuple[Square, float]] = []
-    for place, odds in found:
-        if all(square_iou(place, other) < SAME for other, _ in kept):
-            kept.append((place, odds))
-            if len(kept) == most:
-                break
-    return kept
+def letterbox(gray: Gray, width: int, height: int) -> tuple[Gray, float]:
+    """Return a picture resized and padded to uint8 [height, width], and the scale it was given."""
+    scale = min(width / gray.shape[1], height / gray.shape[0])
+    size = max(1, round(gray.shape[1] * scale)), max(1, round(gray.shape[0] * scale))
+    if gray.shape != size[::-1]:
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        gray = np.asarray(cv2.resize(gray, size, interpolation=method), np.uint8)
+    below, right = height - gray.shape[0], width - gray.shape[1]
+    if below or right:
+        gray = np.pad(gray, ((0, below), (0, right)), constant_values=PAD_VALUE)
+    return gray, scale

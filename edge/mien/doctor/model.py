@@ -46,22 +46,17 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
     """Return box and probabilities of the largest face in a picture of the demo's."""
-    from mien.classification.prediction import decode_prediction
-    from mien.detection.still import PhotoDetector
+    from mien.detection import open_detector
     from mien.image import load_image
-    from mien.pipeline.still import tta_logits
+    from mien.pipeline.still import ImagePipeline
+    from mien.sources.base import Frame
 
-    gray = load_image(DEMO / picture).gray
-    boxes = PhotoDetector().detect(gray)
-    if not boxes:
+    pipeline = ImagePipeline(open_detector(), classifier, classifier.metadata)
+    faces = pipeline.process(Frame(0, 0.0, load_image(DEMO / picture).gray)).faces
+    if not faces:
         return {"picture": picture, "box": None, "probabilities": {}}
-    metadata = classifier.metadata
-    reading = decode_prediction(tta_logits(classifier, gray, boxes[0], metadata), metadata)
-    return {
-        "picture": picture,
-        "box": list(boxes[0]),
-        "probabilities": {label: round(value, 4) for label, value in reading.probabilities.items()},
-    }
+    content = faces[0].to_json()
+    return {"picture": picture, **{key: content[key] for key in ("box", "probabilities")}}
 
 
 def _reference(classifier: Any) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ssl
+import sys
 import threading
 import time
 from collections import deque
@@ -34,7 +35,8 @@ def check_installed() -> None:
     """Raise UserError where the extra is missing."""
     if importlib.util.find_spec("paho") is None:
         raise UserError(
-            "--mqtt needs the extra of that name; install it with `pip install 'mien[mqtt]'`."
+            "--mqtt needs the package paho-mqtt; install it with "
+            f"`{sys.executable} -m pip install 'paho-mqtt>=2'`."
         )
 
 

@@ -3,67 +3,87 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from mien.atomic import commit, temp_path
 from mien.errors import UserError
+from mien.outputs.recording import Recording, Rotation, wall_clock
 from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
 
 COLUMNS = ("frame", "time", "picture", "face", "x", "y", "w", "h", "emotion", "confidence")
-MORE = ("id", "age")  # behind the probabilities: columns keep their places
+MORE = ("id", "age", "at")  # behind the probabilities: columns keep their places
 
 
 class CsvOutput:
     """A CSV file with the fixed columns and a probability column per label of the model.
 
-    It appears under its name when it is closed; until then it is a hidden file beside it. A
-    frame without a face has no row.
+    It appears under its name when it is closed; until then it is a hidden file beside it. With
+    `append` rows are written to the file itself, behind those that are there. A frame without a
+    face has no row. Raises UserError where nothing can be written.
     """
 
-    def __init__(self, path: Path, labels: Sequence[str]) -> None:
+    def __init__(self, path: Path, labels: Sequence[str], append: bool = False) -> None:
         self._path = path.resolve()  # a link stays one
-        self._part = temp_path(self._path)
         self._labels = labels
-        try:
-            # Line by line, so that what a power cut leaves is of use.
-            self._file = self._part.open("w", encoding="utf-8", newline="", buffering=1)
-            self._rows = csv.writer(self._file, lineterminator="\n")
-            self._rows.writerow([*COLUMNS, *(f"p_{label}" for label in labels), *MORE])
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+        self._append = append
+        header = _row([*COLUMNS, *(f"p_{label}" for label in labels), *MORE])
+        if append:
+            _check_header(self._path, header)
+        target = self._path if append else temp_path(self._path)
+        self._recording = Recording(str(target), Rotation(append=append), header)
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write the rows of a frame's faces."""
-        try:
-            for number, face in enumerate(result.faces):
-                reading = face.prediction
-                self._rows.writerow(
+        at = wall_clock(result.latency)
+        for number, face in enumerate(result.faces):
+            prediction = face.prediction
+            self._recording.write(
+                _row(
                     [
                         int(result.frame),
                         f"{result.time:.4f}",
                         frame.picture or "",
                         number,
                         *(int(value) for value in face.box),
-                        reading.emotion,
-                        f"{reading.confidence:.4f}",
-                        *(f"{reading.probabilities[label]:.4f}" for label in self._labels),
+                        prediction.emotion,
+                        f"{prediction.confidence:.4f}",
+                        *(f"{prediction.probabilities[label]:.4f}" for label in self._labels),
                         "" if face.id is None else face.id,
                         "" if face.id is None else f"{face.age:.3f}",
+                        at,
                     ]
                 )
-        except OSError as error:
-            raise UserError(f"{self._path} cannot be written: {error.strerror}.") from error
+            )
 
     def changed(self, change: Change) -> None:
         """Nothing: a row is a face."""
 
     def close(self) -> None:
         """Complete the file and put it in its place."""
-        try:
-            self._file.close()
-        except OSError as error:
-            self._part.unlink(missing_ok=True)
-            raise UserError(f"{self._path} cannot be written: {error.strerror}.") from error
-        commit(self._part, self._path)
+        self._recording.close()
+        if not self._append:
+            commit(temp_path(self._path), self._path)
+
+
+def _row(values: Sequence[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode("utf-8", "surrogateescape")
+
+
+def _check_header(path: Path, header: bytes) -> None:
+    """Refuse to append to a table with other columns; raises UserError."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(1 << 16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if first and first.rstrip(b"\r\n") != header.rstrip(b"\n"):
+        raise UserError(
+            f"{path} has other columns than this model writes; name another file for --append."
+        )

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
-from mien.detection.still import PhotoDetector
-from mien.errors import UserError
+from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.image import load_image
 from mien.pipeline.results import Face, FrameResult
 from mien.pipeline.still import ImagePipeline
@@ -24,8 +23,6 @@ from mien.pipeline.video import MAX_FACES, VideoPipeline
 from mien.sources import Frame, Source, open_source
 from mien.sources.base import Pixels
 from mien.tflite.model_file import load_model
-
-DETECTORS = ("ssd",)
 
 _log = logging.getLogger("mien")
 
@@ -39,27 +36,26 @@ class Reader:
     Args:
         model: Name of a bundled model ("mien", "mien-nano", "mien-fer2013"), or the path of a
             .tflite file of mien-convert.
-        detector: Face detector, "ssd".
+        detector: Face detector: "haar", or "yunet:FILE.onnx".
         threads: Threads of the classifier.
         smooth: Time constant of the predictions in a stream, s; 0 turns smoothing off.
         max_faces: Faces that are tracked at once in a stream.
         profile: Path of a profile that `mien calibrate` wrote for the model.
 
     Raises:
-        UserError: If the model or profile cannot be loaded or the detector is unknown.
+        UserError: If the model, the profile or the detector cannot be loaded.
     """
 
     def __init__(
         self,
         model: str | Path = "mien",
-        detector: str = "ssd",
+        detector: str = DEFAULT_DETECTOR,
         threads: int = 1,
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,
         profile: str | Path | None = None,
     ) -> None:
-        if detector not in DETECTORS:
-            raise UserError(f"Unknown detector {detector!r}: use {', '.join(DETECTORS)}.")
+        self._detector = open_detector(detector)
         self._model = load_model(str(model))
         self._profile = None if profile is None else load_profile(profile, self._model.metadata)
         self._threads, self._smooth, self._max_faces = threads, smooth, max_faces
@@ -83,7 +79,7 @@ class Reader:
         gray = _gray(picture) if isinstance(picture, np.ndarray) else load_image(picture).gray
         if self._stills is None:
             classifier = Classifier(self._model, self._threads, self._profile)
-            self._stills = ImagePipeline(PhotoDetector(), classifier, self._model.metadata)
+            self._stills = ImagePipeline(self._detector, classifier, self._model.metadata)
         return list(self._stills.process(Frame(0, 0.0, gray)).faces)
 
     def stream(self, source: str | Source = "auto", color: bool = False) -> Iterator[FrameResult]:
@@ -106,7 +102,12 @@ class Reader:
             source = open_source(source, color, say=_log.warning)
         with contextlib.closing(source):
             pipeline = VideoPipeline(
-                self._model, self._threads, self._smooth, self._max_faces, self._profile
+                self._model,
+                self._threads,
+                self._smooth,
+                self._max_faces,
+                self._profile,
+                self._detector,
             )
             for frame in source.frames():
                 if isinstance(frame, Frame):

@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Box
+from mien.boxes import Box, Landmarks
 from mien.classification.prediction import Prediction
+from mien.detection.base import roll_degrees, yaw_degrees
 
 
 @dataclass(frozen=True)
 class Face:
     """One detected face with its box, track id and prediction."""
 
-    box: Box  # left, top, width, height in px of the picture
+    box: Box  # left, top, width, height in px of the picture: upright, forehead to chin
     prediction: Prediction
     id: int | None = None  # track id, from 1; None in a still picture
     age: float = 0.0  # s since the classifier last ran on this face
+    # px of the picture: right eye, left eye (the person's own sides), nose, right and left corner
+    # of the mouth; None where the detector gives none.
+    landmarks: Landmarks | None = None
 
     @property
     def emotion(self) -> str:
@@ -35,6 +39,17 @@ class Face:
     def probabilities(self) -> dict[str, float]:
         """Probability of every label, in the model's order; they sum to 1."""
         return self.prediction.probabilities
+
+    @property
+    def roll(self) -> float | None:
+        """Turn of the head in the picture's plane, degrees, clockwise above 0; None without
+        landmarks."""
+        return None if self.landmarks is None else roll_degrees(self.landmarks)
+
+    @property
+    def yaw(self) -> float | None:
+        """Turn of the head to the picture's right, degrees, coarse; None without landmarks."""
+        return None if self.landmarks is None else yaw_degrees(self.landmarks)
 
     def to_json(self) -> dict[str, Any]:
         """Return id, box, emotion, confidence and probabilities as plain JSON values."""

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Box
+from mien.boxes import Box, clip_box, face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import decode_prediction
 from mien.classification.preprocess import tta_crops
-from mien.detection.haar import Detector
+from mien.detection.base import Detection, Detector
+from mien.detection.tiles import detect_still
 from mien.pipeline.results import Face, FrameResult
 from mien.tflite.model_file import Metadata
 
@@ -30,11 +31,11 @@ class ImagePipeline:
         self.metadata = metadata
 
     def process(self, frame: Frame) -> FrameResult:
-        """Find and read the faces of a frame."""
+        """Return the faces of a frame, the largest first."""
         start = time.perf_counter()
-        boxes = self.detector.detect(frame.gray)
+        detections = detect_still(self.detector, frame.gray)
         found = time.perf_counter()
-        faces = self.read(frame.gray, boxes)
+        faces = self.read(frame.gray, detections)
         end = time.perf_counter()
         ms = {
             "detect": (found - start) * 1e3,
@@ -43,18 +44,22 @@ class ImagePipeline:
         }
         return FrameResult(frame.index, frame.time, faces, ms)
 
-    def read(self, gray: npt.NDArray[np.uint8], boxes: Sequence[Box | None]) -> tuple[Face, ...]:
-        """Read the faces of a gray picture, uint8 [H, W], at the boxes given.
+    def read(
+        self, gray: npt.NDArray[np.uint8], detections: Sequence[Detection | None]
+    ) -> tuple[Face, ...]:
+        """Classify the faces of a gray picture, uint8 [H, W], the largest first.
 
-        `None` for a box takes the whole picture as one face.
+        `None` for a detection takes the whole picture as one face.
         """
-        whole = (0, 0, gray.shape[1], gray.shape[0])
-        metadata = self.metadata
-        logits = [tta_logits(self.classifier, gray, box, metadata) for box in boxes]
-        return tuple(
-            Face(box or whole, decode_prediction(row, metadata))
-            for box, row in zip(boxes, logits, strict=True)
-        )
+        height, width = gray.shape
+        faces = []
+        for found in detections:
+            square = face_to_square(found.box) if found else None
+            logits = tta_logits(self.classifier, gray, square, self.metadata)
+            box = clip_box(found.box, width, height) if found else (0, 0, width, height)
+            points = found.landmarks if found else None
+            faces.append(Face(box, decode_prediction(logits, self.metadata), landmarks=points))
+        return tuple(sorted(faces, key=lambda face: (-face.box[2] * face.box[3], face.box)))
 
 
 def tta_logits(

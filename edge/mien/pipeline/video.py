@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mien.boxes import Box, clip_box
+from mien.boxes import clip_box, face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
 from mien.classification.profile import Profile
 from mien.classification.smoothing import TIME_CONSTANT_S, PredictionSmoother
-from mien.detection.still import PhotoDetector
+from mien.detection import open_detector
+from mien.detection.base import Detector
 from mien.pipeline.results import Face, FrameResult
 from mien.pipeline.still import ImagePipeline
 from mien.sources.base import Frame
@@ -32,7 +33,8 @@ class VideoPipeline:
 
     `smooth` is the time constant of the predictions in s; 0 shows each prediction as it is.
     `max_faces` bounds the tracks; `profile` maps the logits. Pictures of a folder are independent:
-    each gets the still pipeline. Raises UserError where the model cannot be run or OpenCV has no cascades.
+    each gets the still pipeline. `detector` is by default the one that `open_detector` gives.
+    Raises UserError where the model or the detector cannot be run.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class VideoPipeline:
         smooth: float = TIME_CONSTANT_S,
         max_faces: int = MAX_FACES,
         profile: Profile | None = None,
+        detector: Detector | None = None,
     ) -> None:
         self.metadata = model.metadata
         self._classifier = Classifier(model, threads, profile)
         self._smooth = smooth
         self._max_faces = max_faces
-        self._tracker = Tracker(max_faces)
+        self._detector = detector or open_detector()
+        self._tracker = Tracker(self._detector, max_faces=max_faces)
         self._smoothers: dict[int, PredictionSmoother] = {}  # by the face's id
         self._stills: ImagePipeline | None = None
         self._compute_budget = 1.0
@@ -59,7 +63,7 @@ class VideoPipeline:
 
     @compute_budget.setter
     def compute_budget(self, value: float) -> None:
-        self._compute_budget = self._tracker.effort = value
+        self._compute_budget = self._tracker.compute_budget = value
 
     def process(self, frame: Frame) -> FrameResult:
         """Return the faces of a frame with their predictions, the largest first."""
@@ -84,7 +88,7 @@ class VideoPipeline:
 
     def _process_still(self, frame: Frame) -> FrameResult:
         if self._stills is None:
-            self._stills = ImagePipeline(PhotoDetector(), self._classifier, self.metadata)
+            self._stills = ImagePipeline(self._detector, self._classifier, self.metadata)
         result = self._stills.process(frame)
         faces = result.faces[: self._max_faces]
         return FrameResult(result.frame, result.time, faces, result.ms)
@@ -110,7 +114,7 @@ class VideoPipeline:
         return new[:MAX_FIRST_CLASSIFICATIONS] or known[:MAX_REPEAT_CLASSIFICATIONS]
 
     def _classify(self, track: Track, frame: Frame) -> None:
-        crop = preprocess_face(frame.gray, _box(track), self.metadata)
+        crop = preprocess_face(frame.gray, face_to_square(track.box), self.metadata)
         logits = self._classifier.logits(crop[np.newaxis])[0]
         smoother = self._smoothers.get(track.id)
         if smoother is None:
@@ -125,12 +129,6 @@ class VideoPipeline:
             smoother = self._smoothers.get(track.id)
             if smoother is not None and smoother.prediction is not None:
                 age = max(0.0, frame.time - smoother.time)
-                box = clip_box(_box(track), width, height)
-                faces.append(Face(box, smoother.prediction, track.id, age))
+                box = clip_box(track.box, width, height)
+                faces.append(Face(box, smoother.prediction, track.id, age, track.landmarks))
         return tuple(faces)
-
-
-def _box(track: Track) -> Box:
-    x, y, side = track.place
-    size = max(1, round(side))
-    return round(x - side / 2), round(y - side / 2), size, size

@@ -1,4 +1,4 @@
-"""Gathers a session while it is read, in memory that does not grow with its length."""
+"""Session aggregate: series, faces and changes, in memory that does not grow with the length."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import heapq
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN
+from mien.report.reader import milliseconds, moment, sentence
 from mien.report.transitions import Transition, TransitionDetector
 
-MOST_BINS = 2000  # of a series; beyond, two become one
-FINEST_S = 0.25  # s, the width of a bin at the start
-LONGEST_S = 2.0  # s that one reading may stand for: not for a pause of the source
+MAX_BINS = 2000  # of a series; beyond, two become one
+MIN_BIN_S = 0.25  # s, the width of a bin at the start
+MAX_HOLD_S = 2.0  # s that one reading may stand for: not for a pause of the source
+MAX_PARTS_WITH_CLOCK = 1000  # recordings in one file whose beginning is kept
 PART_GAP_S = 1.0  # s between two recordings in one file
 MAX_FACES = 48  # with a series of their own
-MOST_MOMENTS = 200  # the longest-lasting are kept
-MOST_EVENTS = 200
+MAX_TRANSITIONS = 200  # the longest-lasting are kept
+MAX_EVENTS = 200
 Key = tuple[int, int]  # which recording of the file, the face's id
 
 
@@ -28,15 +31,15 @@ Key = tuple[int, int]  # which recording of the file, the face's id
 class EmotionSeries:
     """What one face, or all together, showed over time; per bin seconds and weighted sums."""
 
-    sums: npt.NDArray[np.float64]  # [MOST_BINS, K] probability times s
-    seconds: npt.NDArray[np.float64]  # [MOST_BINS] s of readings
+    sums: npt.NDArray[np.float64]  # [MAX_BINS, K] probability times s
+    seconds: npt.NDArray[np.float64]  # [MAX_BINS] s of readings
     emotions: dict[str, float] = field(default_factory=dict)  # s by emotion
     first: float = 0.0  # s
     last: float = 0.0  # s
 
     def halve(self) -> None:
         """Make one bin of two."""
-        half = MOST_BINS // 2
+        half = MAX_BINS // 2
         for values in (self.sums, self.seconds):
             values[:half] = values[0::2] + values[1::2]
             values[half:] = 0
@@ -45,7 +48,7 @@ class EmotionSeries:
         """Have a column for each label, also for one that came late."""
         missing = columns - self.sums.shape[1]
         if missing > 0:
-            self.sums = np.hstack([self.sums, np.zeros((MOST_BINS, missing))])
+            self.sums = np.hstack([self.sums, np.zeros((MAX_BINS, missing))])
 
     @property
     def total(self) -> float:
@@ -76,7 +79,7 @@ class Session:
     """A whole recording."""
 
     labels: list[str] = field(default_factory=list)
-    width: float = FINEST_S  # s of a bin
+    width: float = MIN_BIN_S  # s of a bin
     whole: EmotionSeries = field(default_factory=lambda: _series(0))
     faces: dict[Key, EmotionSeries] = field(default_factory=dict)
     others: int = 0  # faces that were seen too briefly to be kept
@@ -89,6 +92,9 @@ class Session:
     latency_ms: float = 0.0  # all together
     latencies: int = 0
     worst_ms: float = 0.0
+    # Wall clock at a time of the session: of the first line of each recording that states it.
+    clocks: list[tuple[float, datetime]] = field(default_factory=list)
+    ended: datetime | None = None  # wall clock of the last line that states it
     events: list[Event] = field(default_factory=list)
     moments: list[Transition] = field(default_factory=list)
     changes: int = 0  # moments altogether
@@ -96,7 +102,12 @@ class Session:
     @property
     def bins(self) -> int:
         """How many bins hold the recording."""
-        return max(1, min(MOST_BINS, math.ceil(self.length / self.width - 1e-6)))
+        return max(1, min(MAX_BINS, math.ceil(self.length / self.width - 1e-6)))
+
+    def clock(self, time: float) -> datetime | None:
+        """Return the wall clock at a time in s, None where the recording does not state it."""
+        before = [known for known in self.clocks if known[0] <= time + 1e-6]
+        return before[-1][1] + timedelta(seconds=time - before[-1][0]) if before else None
 
     def name(self, key: Key) -> str:
         """Return what to call a face."""
@@ -132,10 +143,15 @@ class _Collector:
             self._offset = session.length + PART_GAP_S
         now = raw + self._offset
         self._raw = raw
+        at = moment(record.get("at"))
+        if at is not None:
+            session.ended = at
+            if len(session.clocks) < session.parts <= MAX_PARTS_WITH_CLOCK:
+                session.clocks.append((now, at))
         if "event" in record:
             self._spend(now - self._held[0] if self._held else 0.0)
-            if len(session.events) < MOST_EVENTS:
-                session.events.append(Event(now, record["event"], str(record.get("why") or "")))
+            if len(session.events) < MAX_EVENTS:
+                session.events.append(Event(now, record["event"], sentence(record.get("why"))))
             session.length = max(session.length, now)
             return
         if self._held is not None:
@@ -148,17 +164,16 @@ class _Collector:
         session.readings += len(faces)
         session.length = max(session.length, now)
         ms = record.get("ms")
-        if isinstance(ms, dict) and isinstance(ms.get("total"), (int, float)):
-            session.work_ms += ms["total"]
-        latency = record.get("latency_ms")
-        if isinstance(latency, (int, float)):
+        session.work_ms += (milliseconds(ms.get("total")) if isinstance(ms, dict) else None) or 0.0
+        latency = milliseconds(record.get("latency_ms"))
+        if latency is not None:
             session.latency_ms += latency
             session.latencies += 1
             session.worst_ms = max(session.worst_ms, latency)
 
     def finish(self) -> Session:
         session = self._session
-        end = min(self._interval, LONGEST_S) if self._held else 0.0
+        end = min(self._interval, MAX_HOLD_S) if self._held else 0.0
         self._spend(self._interval)
         session.length += end
         self._end_faces()
@@ -174,7 +189,7 @@ class _Collector:
             return
         start, faces = self._held
         self._held = None
-        seconds = min(seconds, LONGEST_S)
+        seconds = min(seconds, MAX_HOLD_S)
         if not faces or seconds <= 0:
             return
         self._make_room(start + seconds)
@@ -203,12 +218,11 @@ class _Collector:
     ) -> None:
         series.widen(len(column))
         width, end = self._session.width, start + seconds
-        index = int(start / width)
-        while start < end - 1e-9 and index < MOST_BINS:  # over all bins that it touches
-            piece = min(end, (index + 1) * width) - start
-            series.sums[index, : len(column)] += column * piece
-            series.seconds[index] += piece
-            start, index = (index + 1) * width, index + 1
+        for index in range(int(start / width), min(MAX_BINS, int(end / width) + 1)):
+            piece = min(end, (index + 1) * width) - max(start, index * width)
+            if piece > 0:
+                series.sums[index, : len(column)] += column * piece
+                series.seconds[index] += piece
         series.emotions[emotion] = series.emotions.get(emotion, 0.0) + seconds
         series.last = end
 
@@ -221,7 +235,7 @@ class _Collector:
 
     def _make_room(self, end: float) -> None:
         session = self._session
-        while end >= MOST_BINS * session.width:
+        while end >= MAX_BINS * session.width:
             for series in (session.whole, *session.faces.values()):
                 series.halve()
             session.width *= 2
@@ -249,9 +263,9 @@ class _Collector:
             return
         self._session.changes += 1
         heapq.heappush(self._kept, (moment.lasted, self._session.changes, moment))
-        if len(self._kept) > MOST_MOMENTS:
+        if len(self._kept) > MAX_TRANSITIONS:
             heapq.heappop(self._kept)
 
 
 def _series(columns: int) -> EmotionSeries:
-    return EmotionSeries(np.zeros((MOST_BINS, columns)), np.zeros(MOST_BINS))
+    return EmotionSeries(np.zeros((MAX_BINS, columns)), np.zeros(MAX_BINS))

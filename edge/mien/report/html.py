@@ -31,7 +31,8 @@ dl div { background: var(--card); border: 1px solid var(--line); border-radius: 
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font-size: 13px; } .track { fill: var(--track); } .grid { stroke: var(--ground); stroke-width: 1; }
-.lost { fill: url(#hatch); } .hatch { stroke: var(--soft); stroke-width: 2; }
+rect.lost { fill: url(#hatch); } .hatch { stroke: var(--soft); stroke-width: 2; }
+i.lost { border: 1px solid var(--soft); background: repeating-linear-gradient(45deg, var(--soft) 0 1.5px, transparent 1.5px 4px); }
 ul.legend { list-style: none; margin: 10px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 4px 18px; font-size: 13px; color: var(--soft); }
 ul.legend i, td i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }
 .lane { display: grid; grid-template-columns: 180px 1fr; gap: 4px 14px; align-items: center; margin: 0 0 12px; }
@@ -55,6 +56,8 @@ def html(view: View) -> str:
         f'<li><i style="background:{view.colors[label]}"></i>{escape(label)}</li>'
         for label in view.labels
     )
+    if view.gaps:
+        legend += '<li><i class="lost"></i>camera lost or paused</li>'
     lanes = "".join(_lane(lane, view) for lane in view.lanes)
     parts = [
         "<!doctype html>",
@@ -89,12 +92,7 @@ def _chart(view: View) -> str:
         bottoms = tops + view.mean[:, column]
         shapes.append(_area(view, tops, bottoms, view.colors[label], label))
         tops = bottoms
-    for start, end in view.gaps:
-        left, right = _x(start, view), _x(end, view)
-        shapes.append(
-            f'<rect class="lost" x="{left:.1f}" width="{max(2.0, right - left):.1f}" '
-            f'height="{HEIGHT}"><title>camera lost</title></rect>'
-        )
+    shapes += _gaps(view, HEIGHT)
     hatch = (
         '<defs><pattern id="hatch" width="8" height="8" patternUnits="userSpaceOnUse" '
         'patternTransform="rotate(45)"><line class="hatch" y2="8"/></pattern></defs>'
@@ -104,6 +102,18 @@ def _chart(view: View) -> str:
         f'aria-label="Probability of each emotion over time">{hatch}{"".join(shapes)}'
         f"{_ticks(view, HEIGHT)}</svg>"
     )
+
+
+def _gaps(view: View, height: int) -> list[str]:
+    """Return the hatched stretches in which there was no camera."""
+    shapes = []
+    for start, end in view.gaps:
+        left, right = _x(start, view), _x(end, view)
+        shapes.append(
+            f'<rect class="lost" x="{left:.1f}" width="{max(2.0, right - left):.1f}" '
+            f'height="{height}"><title>camera lost or paused</title></rect>'
+        )
+    return shapes
 
 
 def _area(
@@ -132,13 +142,10 @@ def _area(
 
 def _ticks(view: View, top: int) -> str:
     marks = []
-    for seconds in ticks(view.length):
+    for seconds, label in ticks(view.length, view.start):
         x = _x(seconds, view)
         anchor = "start" if x < 20 else "end" if x > WIDTH - 20 else "middle"
-        marks.append(
-            f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">'
-            f"{format_duration(seconds)}</text>"
-        )
+        marks.append(f'<text x="{x:.1f}" y="{top + 18}" text-anchor="{anchor}">{label}</text>')
     return "".join(marks)
 
 
@@ -152,6 +159,7 @@ def _lane(lane: FaceTimeline, view: View) -> str:
             f'fill="{view.colors[label]}"><title>{format_duration(start * view.step)} '
             f"{escape(label)} {sure:.0%}</title></rect>"
         )
+    lost = "".join(_gaps(view, STRIP))
     first = next(iter(lane.shares), None)
     words = f"seen {format_duration(lane.seconds)}" + (
         f", {escape(first)} {lane.shares[first]:.0%}" if first else ""
@@ -160,7 +168,7 @@ def _lane(lane: FaceTimeline, view: View) -> str:
         f'<div class="lane"><div><b>{escape(lane.name)}</b><span>{words}</span></div>'
         f'<svg viewBox="0 0 {WIDTH} {STRIP}" preserveAspectRatio="none" style="height:26px" '
         f'role="img" aria-label="{escape(lane.name)}">'
-        f'<rect class="track" width="{WIDTH}" height="{STRIP}"/>{"".join(cells)}</svg></div>'
+        f'<rect class="track" width="{WIDTH}" height="{STRIP}"/>{"".join(cells)}{lost}</svg></div>'
     )
 
 
@@ -184,9 +192,13 @@ def _shares(view: View) -> str:
 def _moments(view: View) -> str:
     if not view.lines:
         return '<p class="soft">No expression changed for longer than a second.</p>'
+    dated = any(line.at for line in view.lines)
     rows = "".join(
-        f"<tr><td>{format_duration(line.time)}</td><td>{escape(line.face)}</td>"
-        f"<td>{escape(line.words)}</td></tr>"
+        f"<tr><td>{format_duration(line.time)}</td>"
+        + (f"<td>{line.at}</td>" if dated else "")
+        + f"<td>{escape(line.face)}</td><td>{escape(line.words)}</td></tr>"
         for line in view.lines
     )
-    return f"<table><tr><th>Time</th><th>Who</th><th>What</th></tr>{rows}</table>"
+    clock = "<th>Clock</th>" if dated else ""
+    head = f"<tr><th>Time</th>{clock}<th>Face</th><th>Change</th></tr>"
+    return f"<table>{head}{rows}</table>"

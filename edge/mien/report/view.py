@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +14,16 @@ import numpy.typing as npt
 from mien.classification.prediction import UNCERTAIN
 from mien.console import format_duration
 from mien.outputs.colors import colors
-from mien.report.aggregate import MOST_BINS, EmotionSeries, Key, Session
+from mien.report.aggregate import MAX_BINS, EmotionSeries, Key, Session
 
 COLUMNS = 600  # of the charts
+MAX_TICKS = 8
+DAY_S = 86_400
+# Steps between ticks, from a second over round parts of an hour and a day to a month.
+TICK_STEPS_S = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
+    *(3600, 7200, 10_800, 21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 14 * DAY_S, 30 * DAY_S),
+)
 SHOWN_FACES = 12  # with a lane of their own, by how long they were seen
 SHOWN_MOMENTS = 60
 
@@ -34,6 +43,7 @@ class TableRow:
     """One change, in words."""
 
     time: float  # s
+    at: str  # date and time of day, "" where the recording does not state it
     face: str
     words: str
 
@@ -46,19 +56,20 @@ class View:
     facts: list[tuple[str, str]]
     labels: list[str]
     colors: dict[str, str]  # "#rrggbb", also of "uncertain"
+    start: datetime | None  # wall clock at 0 s; None where it is unknown or there are several
     length: float  # s
     step: float  # s of a column
     mean: npt.NDArray[np.float64]  # [columns, K], all faces together
     shares: dict[str, float]
     lanes: list[FaceTimeline]
-    gaps: list[tuple[float, float]]  # s, when the camera was lost
+    gaps: list[tuple[float, float]]  # s, when the camera was lost or paused
     lines: list[TableRow]
     notes: list[str]
 
 
 def view_of(session: Session, title: str, broken: int) -> View:
     """Return what to show."""
-    times = next(t for t in (1, 2, 4, 5, 8, 10, MOST_BINS) if -(-session.bins // t) <= COLUMNS)
+    times = next(t for t in (1, 2, 4, 5, 8, 10, MAX_BINS) if -(-session.bins // t) <= COLUMNS)
     ranked = sorted(session.faces.items(), key=lambda item: -item[1].total)[:SHOWN_FACES]
     ranked.sort(key=lambda item: item[1].first)
     gaps = list(_gaps(session))
@@ -67,6 +78,7 @@ def view_of(session: Session, title: str, broken: int) -> View:
         _facts(session),
         session.labels,
         colors(session.labels),
+        session.clock(0.0) if session.parts == 1 else None,
         session.length,
         session.width * times,
         session.whole.mean(session.bins, times),
@@ -93,11 +105,29 @@ def shares(series: EmotionSeries) -> dict[str, float]:
     return {emotion: seconds / whole for emotion, seconds in ordered if whole}
 
 
-def ticks(length: float, most: int = 8) -> list[float]:
-    """Return round times, s, for a scale that ends at `length`."""
-    steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
-    step = next((s for s in steps if length / s <= most), 86400)
-    return [float(t) for t in range(0, int(length) + 1, step)]
+def ticks(
+    length: float, start: datetime | None = None, most: int = MAX_TICKS
+) -> list[tuple[float, str]]:
+    """Return times in s and their labels for a scale that ends at `length`.
+
+    Without `start` they are round times of the session; with it, the wall clock at 0 s, round times
+    of day and, from a day on, dates.
+    """
+    step = next((s for s in TICK_STEPS_S if length / s <= most), None)
+    if step is None:
+        step = DAY_S * math.ceil(length / DAY_S / most)
+    if start is None:
+        return [(float(t), format_duration(t)) for t in range(0, int(length) + 1, step)]
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = -(start - midnight).total_seconds() % step
+    marks = []
+    for index in range(int((length - first) // step) + 1 if length >= first else 0):
+        time = first + index * step
+        moment = start + timedelta(seconds=time)
+        day = f"{moment.day} {moment:%b}"
+        clock = f"{moment:%H:%M:%S}" if step % 60 else f"{moment:%H:%M}"
+        marks.append((time, day if step >= DAY_S or clock.startswith("00:00") else clock))
+    return marks
 
 
 def runs(mean: npt.NDArray[np.float64]) -> Iterator[tuple[int, int]]:
@@ -131,13 +161,28 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         ("Work per frame", f"{session.work_ms / frames:.1f} ms" if frames else "-"),
     ]
     if session.faces:
-        facts.insert(3, ("Faces followed", str(len(session.faces) + session.others)))
+        people = len(session.faces) + session.others
+        facts.insert(3, ("People", f"{people:,}".replace(",", " ")))
+    facts.insert(4 if session.faces else 3, ("Readings", f"{session.readings:,}".replace(",", " ")))
     if session.latencies:
         mean = session.latency_ms / session.latencies
         facts.append(("Latency, mean and worst", f"{mean:.0f} / {session.worst_ms:.0f} ms"))
     if session.parts > 1:
         facts.insert(1, ("Recordings", str(session.parts)))
+    if session.clocks and session.ended is not None:
+        facts.insert(0, ("Recorded", _span(session.clocks[0][1], session.ended)))
     return facts
+
+
+def _span(first: datetime, last: datetime) -> str:
+    """Return "2026-11-30 14:00 to 15:30", with the second date where it is another."""
+    end = f"{last:%H:%M}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"{first:%Y-%m-%d %H:%M} to {end}"
+
+
+def _at(session: Session, time: float) -> str:
+    found = session.clock(time)
+    return "" if found is None else f"{found:%Y-%m-%d %H:%M:%S}"
 
 
 def _gaps(session: Session) -> Iterator[tuple[float, float]]:
@@ -157,13 +202,19 @@ def _lines(session: Session) -> Iterator[TableRow]:
     lines = [
         TableRow(
             moment.time,
+            _at(session, moment.time),
             session.name(moment.face) if moment.face is not None else "largest face",
             f"{moment.before} to {moment.after}, for {_lasting(moment.lasted)}",
         )
         for moment in longest
     ]
     lines += [
-        TableRow(event.time, "camera", event.state + (f": {event.why}" if event.why else ""))
+        TableRow(
+            event.time,
+            _at(session, event.time),
+            "camera",
+            event.state + (f": {event.why}" if event.why else ""),
+        )
         for event in session.events
     ]
     return iter(sorted(lines, key=lambda line: line.time))
@@ -192,7 +243,8 @@ def _notes(session: Session, shown: int, broken: int) -> Iterator[str]:
 
 def rows(session: Session) -> Iterator[list[str]]:
     """Yield the report as a table: a row per bin in which a face was seen, all faces first."""
-    yield ["start", "end", "face", "seconds", "emotion", *(f"p_{n}" for n in session.labels)]
+    labels = [f"p_{name}" for name in session.labels]
+    yield ["start", "end", "face", "seconds", "emotion", *labels, "at"]
     named: list[tuple[Key | None, EmotionSeries]] = [(None, session.whole), *session.faces.items()]
     for key, series in named:
         mean = series.mean(session.bins)
@@ -205,4 +257,5 @@ def rows(session: Session) -> Iterator[list[str]]:
                 f"{series.seconds[index]:.3f}",
                 session.labels[int(mean[index].argmax())],
                 *(f"{value:.4f}" for value in mean[index]),
+                _at(session, start),
             ]

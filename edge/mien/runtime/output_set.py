@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mien.outputs.anonymize import FaceAnonymizer, hide
 from mien.outputs.csv import CsvOutput
 from mien.outputs.display import DisplayWindow, check_screen
 from mien.outputs.jsonl import JsonlOutput, is_stdout
+from mien.outputs.recording import DATE, EMPTIED, Rotation, today_path
 from mien.outputs.video import VideoOutput, check_suffix
 from mien.pipeline.results import FrameResult
 from mien.signals import ShutdownSignal
@@ -35,6 +37,9 @@ class OutputOptions:
     duration: float | None  # s of the source's time
     max_frames: int | None
     blur: bool = False  # faces are hidden in every picture
+    rotation: Rotation = EMPTIED  # of the JSONL; `append` also of the CSV
+    every: float | None = None  # s of the source's time between two frames in JSONL and CSV
+    landmarks: bool = False  # in JSONL
 
 
 class Output(Protocol):
@@ -64,15 +69,18 @@ class OutputSet:
         shutdown: ShutdownSignal,
         integrations: Sequence[Output] = (),
     ) -> None:
-        self._records: list[Output] = list(integrations)
+        self._integrations = integrations
+        self._records: list[Output] = []  # JSONL and CSV
+        self._every = options.every
+        self._due = -math.inf  # s of the source's time, of the next frame to record
         self._screens: list[VideoOutput | DisplayWindow] = []
         self._window: DisplayWindow | None = None
         self._blur = FaceAnonymizer() if options.blur else None
         if options.jsonl is not None:
             with shutdown.waiting():  # a named pipe opens when somebody reads it
-                self._records.append(JsonlOutput(options.jsonl))
+                self._records.append(JsonlOutput(options.jsonl, options.rotation, options.landmarks))
         if options.csv is not None:
-            self._records.append(CsvOutput(options.csv, labels))
+            self._records.append(CsvOutput(options.csv, labels, options.rotation.append))
         if options.video is not None:
             fps = source.fps or DEFAULT_VIDEO_FPS
             self._screens.append(VideoOutput(options.video, fps, follow_time=source.live))
@@ -94,25 +102,51 @@ class OutputSet:
             picture = annotate(picture, result.faces)
             for screen in self._screens:
                 screen.write(picture, frame.time)
-        for output in self._records:
+        for output in self._integrations:
             output.write(frame, result)
+        if self._is_due(frame.time):
+            for output in self._records:
+                output.write(frame, result)
 
     def changed(self, change: Change) -> None:
         """Say everywhere that the source was lost or is back."""
-        for output in self._records:
+        for output in (*self._integrations, *self._records):
             output.changed(change)
 
     def close(self) -> None:
         """Complete every file, also where one of them fails."""
         with contextlib.ExitStack() as stack:
-            for output in (*self._records, *self._screens):
+            for output in (*self._integrations, *self._records, *self._screens):
                 stack.callback(output.close)
+
+    def _is_due(self, time: float) -> bool:
+        """Return whether a frame is to be recorded, for --every."""
+        if self._every is None:
+            return True
+        if time < self._due and self._due - time <= self._every:  # beyond: the time began anew
+            return False
+        self._due = (
+            time + self._every if time - self._due > self._every else self._due + self._every
+        )
+        return True
 
 
 def check_outputs(options: OutputOptions, source: str) -> list[Path]:
     """Return the files that will be written; raises UserError for one that could not be."""
     if options.duration is not None and not options.duration > 0:
-        raise UserError(f"--duration {options.duration:g} is no time; give seconds above 0.")
+        raise UserError(f"--duration must be above 0 seconds, got {options.duration:g}.")
+    if options.every is not None and not options.every > 0:
+        raise UserError(f"--every must be above 0 seconds, got {options.every:g}.")
+    if options.every is not None and options.jsonl is None and options.csv is None:
+        raise UserError("--every thins --jsonl and --csv; give one of them too, or leave it out.")
+    rotated = DATE in (options.jsonl or "") or options.rotation.max_bytes is not None
+    if options.rotation.keep.days is not None and not rotated:
+        raise UserError(
+            "--jsonl-keep needs several files: put {date} into the name of --jsonl, as in "
+            "faces-{date}.jsonl, or give --jsonl-size."
+        )
+    if options.rotation not in (EMPTIED, Rotation(append=True)) and is_stdout(options.jsonl):
+        raise UserError("--jsonl-size and --jsonl-keep need a file for --jsonl, not stdout.")
     files = [path for path in (options.csv, options.video) if path is not None]
     for path in files:
         if str(path) == "-":
@@ -121,7 +155,7 @@ def check_outputs(options: OutputOptions, source: str) -> list[Path]:
     if options.video is not None:
         check_suffix(options.video)
     if options.jsonl is not None and not is_stdout(options.jsonl):
-        target = Path(options.jsonl)
+        target = today_path(options.jsonl)
         if target.is_file() or not target.exists() or target.is_dir():
             check_target(target)
             files.append(target)

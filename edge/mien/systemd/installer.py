@@ -35,7 +35,9 @@ EXAMPLE_CONFIG = """\
 
 source = "auto"             # the Pi camera, else the first USB camera
 # size = "640x480"
-# jsonl = "faces.jsonl"
+# jsonl = "faces-{date}.jsonl"
+# jsonl-keep = "30 days"
+# every = 1                 # seconds between two lines
 """
 
 
@@ -96,6 +98,7 @@ def unit_options(
         network_for(values),
         values.get("fps"),
         values.get("stall"),
+        append=values.get("append") is not False,
     )
 
 

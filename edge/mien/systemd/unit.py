@@ -29,7 +29,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=main
-ExecStart={program} run --config {config}
+ExecStart={program} run --config {config}{append}
 EnvironmentFile=-{environment}
 # Where every thread stood is written to the journal when the watchdog ends it.
 Environment=PYTHONFAULTHANDLER=1 PYTHONUNBUFFERED=1
@@ -116,6 +116,7 @@ class UnitOptions:
     fps: float | None = None  # frames/s that were asked for
     stall: float | None = None  # s without a frame after which a camera is lost
     memory: str = "400M"  # MemoryMax
+    append: bool = True  # go on with recordings at each start
 
 
 def unit_text(options: UnitOptions) -> str:
@@ -124,6 +125,7 @@ def unit_text(options: UnitOptions) -> str:
     return UNIT_TEMPLATE.format(
         program=_quoted(options.program),
         config=_quoted(options.config),
+        append=" --append" if options.append else "",
         environment=ENVIRONMENT_FILE,
         watchdog=watchdog_timeout(options),
         start=START_TIMEOUT_S,

@@ -29,32 +29,45 @@ def interpreter_class() -> Any:
     return Interpreter
 
 
-class TfliteModel:
-    """A network that finds faces, one thread, loaded once. Not for several threads at once."""
+class TfliteNetwork:
+    """A network from a gray picture to numbers, one thread, loaded once.
 
-    step: float  # what one step of the int8 output is worth
-    zero: int  # the output that means 0
+    Not for use from several threads at once. Raises UserError where the interpreter refuses it.
+    """
 
-    def __init__(self, content: bytes) -> None:
-        """Load a TFLite file's bytes."""
-        with suppress_delegate_log():
-            self._interpreter = interpreter_class()(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
-        self._input = int(self._interpreter.get_input_details()[0]["index"])
-        output = self._interpreter.get_output_details()[0]
-        self._output = int(output["index"])
-        self.step, self.zero = output["quantization"]
+    input_shape: tuple[int, int]  # px, height and width
+    output_shapes: tuple[tuple[int, ...], ...]  # without the batch
 
-    def invoke(self, view: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-        """Return what it says of a gray picture, uint8 [h, w], in steps."""
-        self._interpreter.set_tensor(self._input, view[np.newaxis, :, :, np.newaxis])
+    def __init__(self, content: bytes, name: str) -> None:
+        """Load a TFLite file's bytes; `name` is what a sentence about it calls it."""
+        try:
+            with suppress_delegate_log():
+                self._interpreter = interpreter_class()(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
+            (entry,) = self._interpreter.get_input_details()
+            _, height, width, _ = (int(side) for side in entry["shape"])
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{name} is no network for gray pictures that this interpreter runs; "
+                "make it anew with mien-convert, or update ai-edge-litert."
+            ) from error
+        self.input_shape = height, width
+        self._input = int(entry["index"])
+        self._outputs = self._interpreter.get_output_details()
+        self.output_shapes = tuple(tuple(map(int, one["shape"][1:])) for one in self._outputs)
+
+    def run(self, picture: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
+        """Return the outputs, float32 of `output_shapes`, for a picture, uint8 of `input_shape`."""
+        self._interpreter.set_tensor(self._input, picture[np.newaxis, :, :, np.newaxis])
         self._interpreter.invoke()
-        told: npt.NDArray[np.int8] = self._interpreter.get_tensor(self._output)[0]
-        return told
+        return [self._output(entry) for entry in self._outputs]
 
-    def run_scalar(self, view: npt.NDArray[np.uint8]) -> float:
-        """Return the only number that it says of a gray picture, uint8 [h, w]."""
-        return float(self.step * (int(self.invoke(view)[0]) - self.zero))
+    def _output(self, entry: dict[str, Any]) -> npt.NDArray[np.float32]:
+        values = self._interpreter.get_tensor(entry["index"])[0]
+        step, zero = entry["quantization"]
+        if step:
+            values = (values.astype(np.float32) - np.float32(zero)) * np.float32(step)
+        return np.asarray(values, np.float32)
 
 
 @cache

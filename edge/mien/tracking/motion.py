@@ -1,4 +1,4 @@
-"""Says where a picture has changed, on a thumbnail, at the cost of a few microseconds."""
+"""Motion: which parts of a frame have changed, and whether the scene has (a cut)."""
 
 from __future__ import annotations
 
@@ -6,62 +6,63 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mien.boxes import FloatBox
+
 Gray = npt.NDArray[np.uint8]
 
-LEAST = 3.0  # gray levels by which a cell of an averaged thumbnail must differ
-NOISES = 5.0  # times the noise by which it must
-CUT = 15.0  # gray levels, mean difference from which another scene is shown
-CUT_FRAMES = 3  # frames for which that is remembered
-EVERY = 30  # frames between two measurements of the noise
+MIN_DIFFERENCE = 3.0  # gray levels by which a cell of the thumbnail must differ, noise aside
+NOISE_FACTOR = 5.0  # and times the noise
+NOISE_EVERY = 30  # frames between two measurements of the noise
 
 
-class Motion:
-    """Compares each thumbnail with what was last seen in every cell.
+class MotionDetector:
+    """Compares thumbnails, uint8 [h, w], at the cost of some microseconds.
 
-    A cell's reference changes only when the cell counts as changed: what moves too slowly to
-    differ from one frame to the next adds up until it does.
+    A cell's reference changes only when the cell counts as changed, so that what moves too slowly
+    to differ from one frame to the next adds up until it does.
     """
 
-    def __init__(self) -> None:
-        self._cut = CUT_FRAMES
-        self._seen: Gray | None = None
-        self._last: Gray | None = None
-        self._threshold = LEAST
+    def __init__(self, cut_difference: float) -> None:
+        """`cut_difference` is the mean difference, gray levels, from which a frame is a cut."""
+        self.cut = True  # whether the scene is new in this frame
+        self._cut_difference = cut_difference
+        self._reference: Gray | None = None
+        self._previous: Gray | None = None
+        self._changed: Gray | None = None
+        self._threshold = MIN_DIFFERENCE
         self._frames = 0
 
-    @property
-    def cut(self) -> bool:
-        """Whether the scene is new, since this frame or the two before it."""
-        return self._cut > 0
+    def update(self, thumbnail: Gray) -> None:
+        """Take in the thumbnail of the next frame; a first one or another size is a cut."""
+        if self._reference is None or self._reference.shape != thumbnail.shape:
+            self._reference, self._previous, self._changed = thumbnail.copy(), None, None
+            self.cut = True
+            return
+        self._measure_noise(thumbnail)
+        difference = cv2.absdiff(thumbnail, self._reference)
+        self.cut = cv2.mean(difference)[0] > self._cut_difference
+        changed = cv2.threshold(difference, self._threshold, 255, cv2.THRESH_BINARY)[1]
+        self._changed = np.asarray(changed, np.uint8)
+        cv2.copyTo(thumbnail, changed, self._reference)
 
-    @property
-    def cut_now(self) -> bool:
-        """Whether the scene is new since this frame."""
-        return self._cut == CUT_FRAMES
+    def still(self, box: FloatBox, cell: float) -> bool:
+        """Return whether nothing has changed inside a box; a cell is `cell` px of the frame."""
+        if self._changed is None:
+            return False
+        left, top = max(0, int(box[0] / cell)), max(0, int(box[1] / cell))
+        right, bottom = int((box[0] + box[2]) / cell) + 1, int((box[1] + box[3]) / cell) + 1
+        inside = self._changed[top:bottom, left:right]
+        return inside.size > 0 and not cv2.countNonZero(inside)
 
-    def update(self, thumbnail: Gray) -> Gray:
-        """Return which cells have changed, uint8 [h, w] of 0 and 255; at first all have."""
-        if self._seen is None or self._seen.shape != thumbnail.shape:
-            self._seen = thumbnail.copy()
-            self._last = None
-            return np.full(thumbnail.shape, 255, np.uint8)
-        self._measure(thumbnail)
-        differences = cv2.absdiff(thumbnail, self._seen)
-        self._cut = CUT_FRAMES if cv2.mean(differences)[0] > CUT else self._cut - 1
-        changed = cv2.threshold(differences, self._threshold, 255, cv2.THRESH_BINARY)[1]
-        cv2.copyTo(thumbnail, changed, self._seen)
-        return np.asarray(changed, np.uint8)
+    def _measure_noise(self, thumbnail: Gray) -> None:
+        """Measure the noise between two successive frames now and then, by the median.
 
-    def _measure(self, thumbnail: Gray) -> None:
-        """Measure the noise between two successive frames now and then.
-
-        The median: what moves fills less than half of a picture, and where it fills more there
-        is motion all the same.
+        What moves fills less than half of a frame, and where it fills more there is motion anyway.
         """
         self._frames += 1
-        if self._last is not None:
-            noise = float(np.median(cv2.absdiff(thumbnail, self._last)))
-            self._threshold = LEAST + min(NOISES * noise, 20.0)
-            self._last = None
-        elif self._frames % EVERY == 1:
-            self._last = thumbnail
+        if self._previous is not None:
+            noise = float(np.median(cv2.absdiff(thumbnail, self._previous)))
+            self._threshold = MIN_DIFFERENCE + min(NOISE_FACTOR * noise, 20.0)
+            self._previous = None
+        elif self._frames % NOISE_EVERY == 1:
+            self._previous = thumbnail

@@ -1,280 +1,262 @@
-"""Follows faces from frame to frame: who is new, who is the same, who has gone.
+"""Tracker: faces from frame to frame under ids that last.
 
-In each frame every face is looked for where its way leads, by its own picture, which costs little;
-some of them, in turns, are looked at by a cascade, which corrects place and size and proves that
-there still is a face. New places come from the search; a network and three cascades say whether
-they are faces (edge/mien/tracking/initiation.py).
+A detector looks at some ten frames a second; in between each face is followed by its template.
+Detections are associated with tracks as ByteTrack does it (Zhang et al., ECCV 2022), and an id is
+given back only to a face that looks as the lost one did.
 """
 
 from __future__ import annotations
 
-from mien.boxes import square_iou
-from mien.detection.verifier import Faceness
-from mien.pyramid import Gray, Pyramid
-from mien.tracking.initiation import examine
-from mien.tracking.motion import Motion
-from mien.tracking.propagation import HIDDEN_S, follow
-from mien.tracking.reid import (
-    LOST_S,
-    at_one,
-    beside,
-    former,
-    is_back,
-    may_be,
-    on_one,
-    part,
-    within,
-)
-from mien.tracking.scheduler import Search, on, same
-from mien.tracking.template import CONFIRM, FOLLOW, Looker, has_features, patch, portrait, surest
-from mien.tracking.track import (
-    CLEAR,
-    CLEARLY,
-    DOUBTED,
-    MOST,
-    NAMED,
-    NAMED_AT_ONCE,
-    NO,
-    SOME_OF,
-    SURE_OF,
-    UNSEEN,
-    Track,
-    taken,
-)
+import math
+from dataclasses import dataclass
 
-LOOK_S = 0.1  # s between two looks of the cascade at a face
-STILL_S = 0.5  # s between them where nothing moves and there is no doubt
-LOOKS_A_FRAME = 3  # faces that the cascade looks at, at most
-LOOKS_OF_A_CUT = 12  # in a new scene
-GROWS = 1.33  # times a known face's size from which a box is of the face with its surroundings
-OTHER_SIZES = (1.0, 0.6, 1.5)  # times a face's size, tried in turns where it is not seen any more
-WAIT = 8  # frames that a face which comes out from behind another is given to show who it is
-LEAST_EFFORT = 0.05
-PAST_S = 10.0  # s for which it is known again when it comes back
-PAST = 16  # faces remembered so, at most
-AGAIN = 0.4  # intersection over union from which a place is one that is in doubt already
-PAUSE_S = 1.0  # s between two frames after which nothing can be said of what went on
+from mien.boxes import ios, iou
+from mien.detection.base import Detection, Detector
+from mien.pyramid import Gray, Pyramid
+from mien.tracking.association import Pair, associate
+from mien.tracking.motion import MotionDetector
+from mien.tracking.reid import reachable, reidentify
+from mien.tracking.template import appearance, match_template, similarity, template
+from mien.tracking.track import Track, TrackState
+
+MIN_BUDGET = 0.05  # of `compute_budget`: detections never stop
+MAX_REMEMBERED = 16  # removed tracks whose ids may be given back
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """The tracker's numbers. "Sweep" means `mien-train score CLIPS --sweep`, see docs."""
+
+    detect_interval_s: float = 0.1  # s between detections; longer costs less, finds later
+    fine_interval_s: float = 0.5  # s between detections at twice the size, for small faces
+    keep_score: float = 0.5  # detections under it are ignored; sweep
+    start_score: float = 0.65  # from which one starts a track or finds a lost one; sweep
+    confirm_score: float = 0.8  # from which a new track is confirmed at once; sweep
+    confirm_hits: int = 2  # detections that confirm a weaker one; sweep
+    min_iou: float = 0.3  # of a detection and its track; ByteTrack's is 0.2, faces are smaller
+    min_ncc: float = 0.75  # of a template, from which it says where the face is
+    hold_s: float = 0.5  # s for which the template alone keeps a face shown; sweep
+    coast_s: float = 0.1  # s for which a face is shown that neither sees
+    max_lost_s: float = 3.0  # s for which a lost face is waited for where it was
+    memory_s: float = 10.0  # s for which it is known again anywhere
+    same_similarity: float = 0.5  # of appearances, to go on as the same track where it was; sweep
+    reid_similarity: float = 0.65  # to give an id back elsewhere; sweep
+    reid_hits: int = 4  # detections that a face coming out from behind another has to show its own
+    position_gain: float = 0.6  # of a detection's correction of place and size, 0 to 1
+    velocity_gain: float = 0.4  # of the correction of velocity
+    cut_difference: float = 15.0  # gray levels of mean difference that are a scene cut
+    max_gap_s: float = 1.0  # s between two frames after which nobody is known any more
 
 
 class Tracker:
-    """All faces of one source of frames.
+    """Follows the faces of one source of frames; for one thread.
 
-    `most` is how many faces are followed at once: those found first. `effort` (0 to 1) may be
-    lowered at any time: the cascade then searches and looks less often.
+    `max_faces` bounds the faces followed at once: those found first. `compute_budget` (0 to 1) may
+    be lowered at any time and makes detections rarer.
     """
 
-    def __init__(self, most: int = 16) -> None:
-        self.most = most
-        self.effort = 1.0
-        self._search = Search()
-        self._looker = Looker()
-        self._network = Faceness()
-        self._motion = Motion()
-        self._tracks: list[Track] = []
-        self._past: list[Track] = []  # lost not long ago
+    def __init__(
+        self, detector: Detector, config: TrackerConfig | None = None, max_faces: int = 16
+    ) -> None:
+        self.config = config or TrackerConfig()
+        self.max_faces = max_faces
+        self.compute_budget = 1.0
+        self._detector = detector
         self._ids = 0
         self._time: float | None = None
         self._shape = (0, 0)
+        self._reset()
 
     @property
     def ids(self) -> set[int]:
-        """The faces that are followed or may come back under their ids."""
-        known = (track for track in (*self._tracks, *self._past) if not track.unsettled)
-        return {track.id for track in known if track.id}
+        """The ids that are followed or may come back."""
+        return {track.id for track in (*self._tracks, *self._removed) if track.id}
 
     def update(self, gray: Gray, time: float) -> list[Track]:
-        """Return the faces in a frame, uint8 [H, W], taken at a time in seconds.
+        """Return the faces of the next frame, uint8 [H, W], in the order of their ids.
 
-        Times go up; after a pause of more than a second or a change of size nobody is known any
-        more, but no id is given again.
+        `time` in s goes up; after a gap, or with another size of frame, nobody is known any more,
+        but no id is given twice.
         """
-        step = self._step(gray, time)
+        step = self._begin(gray, time)
         pyramid = Pyramid(gray)
-        changed = self._motion.update(pyramid.levels[-1])
+        self._motion.update(pyramid.levels[-1])
+        # Step 1: predict each face's place, and find its template there.
         for track in self._tracks:
-            follow(track, pyramid, changed, self._network, step, time)
-        if self._motion.cut_now:
-            # Another scene, other people; but a light that is switched on changes no face.
-            self._tracks = [track for track in self._tracks if track.id and track.alike]
-            self._past = []
-        for track in self._due(time):
-            self._look(track, pyramid, step, time)
-        self._forget(pyramid, time)
-        self._tracks = part(self._tracks, pyramid)
-        new = self._find(pyramid, changed, time)
-        if self._motion.cut_now:
-            for track in new[:LOOKS_OF_A_CUT]:
-                self._look(track, pyramid, step, time)
-            self._forget(pyramid, time)
-        return self._shown(time)
+            self._follow(track, pyramid, step, time)
+        if self._motion.cut:
+            self._forget_scene(time)
+        # Step 2: detect when due.
+        detections = self._detect(gray, time)
+        if detections is not None:
+            # Step 3: associate good detections with all tracks, weak ones with the tracks left.
+            unmatched = self._associate(detections, pyramid, step, time)
+            # Step 4: start a track where a good detection has none; confirm what was seen enough.
+            self._start(unmatched, pyramid, time)
+        # Step 5: lose what is not seen, remove what is lost for long, report the rest.
+        return self._settle(pyramid, time)
 
-    def _step(self, gray: Gray, time: float) -> float:
-        """Return the seconds since the last frame, 0 where nothing is known of it."""
+    def _begin(self, gray: Gray, time: float) -> float:
+        """Return the s since the last frame, 0 where nothing is known of it."""
         step = 0.0 if self._time is None else time - self._time
-        if gray.shape != self._shape or not 0 <= step <= PAUSE_S:
-            self._tracks = []
-            self._past = []
-            self._motion = Motion()
-            self._shape = gray.shape
-            step = 0.0
+        if gray.shape != self._shape or not 0 <= step <= self.config.max_gap_s:
+            self._shape, step = gray.shape, 0.0
+            self._reset()
         self._time = time
         return step
 
-    def _due(self, time: float) -> list[Track]:
-        """Return the tracks that the cascade looks at in this frame.
+    def _reset(self) -> None:
+        self._tracks: list[Track] = []
+        self._removed: list[Track] = []  # not long ago, the latest last
+        self._motion = MotionDetector(self.config.cut_difference)
+        self._detected = self._detected_fine = -math.inf  # s
 
-        New places first, then those that are out of sight, then the longest waiting.
-        """
-        due = []
-        for track in self._tracks:
-            rest = STILL_S if track.still and track.belief >= MOST else LOOK_S
-            rest = 0.0 if track.young else rest
-            waited = time - track.looked >= rest / max(self.effort, LEAST_EFFORT) - 1e-3
-            lost = track.id > 0 and time - track.seen > HIDDEN_S
-            if not track.id or (waited and not lost):
-                due.append(track)
-        due.sort(key=lambda track: (track.id > 0, track.firm, track.looked))
-        return due[: LOOKS_OF_A_CUT if self._motion.cut else LOOKS_A_FRAME]
-
-    def _look(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
-        """Let the cascades and the network look at a track."""
-        track.looked = time
-        track.looks += 1
-        if track.id:
-            self._look_again(track, pyramid, step, time)
-            return
-        examine(track, pyramid, self._looker, self._network, self._tracks)
-        if track.hit:
-            track.seen = time
-        if track.convincing and has_features(track.own) and self._free():
-            track.seen = time
-            self._name(track, pyramid, time)
-
-    def _look_again(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
-        """Look at a known face."""
-        zoom = FOLLOW if track.firm and track.misses < 2 else CONFIRM
-        x, y, side = track.place
-        if track.misses > 2:
-            side *= OTHER_SIZES[track.misses % 3]
-        # Who is out of sight may be behind somebody: only a sure look brings it back.
-        least = (SOME_OF if track.firm else SURE_OF)[track.cascade]
-        mirrored = track.looks % 2 == 1
-        best = surest(
-            hit
-            for hit in self._looker.hits(pyramid, (x, y, side), zoom, mirrored, track.cascade)
-            if hit.windows >= least
-            and hit.side <= GROWS * side
-            and not taken(hit, track, self._tracks)
+    def _follow(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
+        cell = float(1 << (len(pyramid.levels) - 1))
+        was_seen = step > 0 and track.state is not TrackState.LOST
+        track.still = (
+            was_seen and track.ncc >= self.config.min_ncc and self._motion.still(track.box, cell)
         )
-        if best and is_back(track, (best.x, best.y, best.side), pyramid):
-            track.faceness = self._network.at(pyramid, best.x, best.y, best.side)
-            if track.faceness >= NO:
-                track.hit = best
-        track.tell(track.hit.windows if track.hit else 0, mirrored, track.cascade)
-        track.misses = 0 if track.hit else track.misses + 1
-        if track.hit:
-            track.settle(track.hit, step)
-            track.renew(patch(pyramid, *track.place))
-            if track.hit.windows >= CLEAR and not beside(track, self._tracks):
-                track.portrait = portrait(pyramid, *track.place)
-            track.seen = time
+        touched = self._touches(track)
+        # A hidden face's template would soon fit, and go along with, what hides it.
+        hidden = touched and track.detected < self._detected
+        if not track.still:
+            track.predict(step)
+        if hidden or track.state is TrackState.LOST:
+            track.slow_down(step)
             return
-        # Who is blind to it is asked all the same: it may see what has become of it.
-        track.cascade = 0 if track.cascade else track.own_cascade
-        if track.alike:
-            place, track.faceness = self._network.near(pyramid, track.place)
-            if track.faceness >= CLEARLY:
-                track.confirm(place)
+        if not track.still:
+            x, y, track.ncc = match_template(pyramid, track.template, track.box)
+            if track.ncc >= self.config.min_ncc:
+                track.correct(x, y, 1.0, 0.0 if touched else self.config.velocity_gain, step)
+            else:
+                track.slow_down(step)
+        if track.still or track.ncc >= self.config.min_ncc:
+            track.seen = time
+
+    def _touches(self, track: Track) -> bool:
+        """Whether another face that is not lost may be in front of a track's, or behind it."""
+        return any(
+            iou(track.box, other.box) > 0
+            for other in self._tracks
+            if other is not track and other.state is not TrackState.LOST
+        )
+
+    def _forget_scene(self, time: float) -> None:
+        """Drop the tracks of the last scene; a light that is switched on changes no face."""
+        self._tracks = [track for track in self._tracks if track.id and track.seen == time]
+        self._removed = []
+
+    def _detect(self, gray: Gray, time: float) -> list[Detection] | None:
+        """Return the detections of a frame, None where none is due."""
+        budget = max(self.compute_budget, MIN_BUDGET)
+        waited, waited_fine = time - self._detected, time - self._detected_fine
+        due = waited >= self.config.detect_interval_s / budget - 1e-3
+        if not (due or self._motion.cut):
+            return None
+        self._detected = time
+        fine = waited_fine >= self.config.fine_interval_s / budget - 1e-3
+        if fine:
+            self._detected_fine = time
+        found = self._detector.detect(gray, 2.0 if fine else 1.0)
+        return [one for one in found if one.score >= self.config.keep_score]
+
+    def _associate(
+        self, detections: list[Detection], pyramid: Pyramid, step: float, time: float
+    ) -> list[Detection]:
+        """Update tracks by their detections; return the good detections that have no track."""
+        config = self.config
+
+        def is_same(track: Track, found: Detection) -> bool:
+            if not track.id or (track.state is not TrackState.LOST and track.seen == time):
+                return True
+            return similarity(pyramid, track.appearance, found.box) >= config.same_similarity
+
+        good = [found for found in detections if found.score >= config.start_score]
+        weak = [found for found in detections if found.score < config.start_score]
+        pairs, left, unmatched = associate(self._tracks, good, config.min_iou, is_same)
+        active = [track for track in left if track.state is not TrackState.LOST]
+        more, _, _ = associate(active, weak, config.min_iou, is_same)
+        matched = {id(track) for track, _ in (*pairs, *more)}
+        self._tracks = [t for t in self._tracks if t.id or id(t) in matched]
+        for pair in (*pairs, *more):
+            self._correct(pair, pyramid, step, time)
+        return unmatched
+
+    def _correct(self, pair: Pair, pyramid: Pyramid, step: float, time: float) -> None:
+        track, found = pair
+        gain = 1.0 if track.seen < time else self.config.position_gain
+        left, top, width, height = found.box
+        track.correct(left + width / 2, top + height / 2, gain, 0.0, step)
+        track.width *= (width / track.width) ** gain
+        track.height *= (height / track.height) ** gain
+        track.set_landmarks(found)
+        track.score, track.detected, track.seen = found.score, time, time
+        if track.id:
+            track.state = TrackState.CONFIRMED
+        track.hits += 1
+        track.template = template(pyramid, track.box)
+        if not self._touches(track):
+            track.appearance = appearance(pyramid, track.box)
+
+    def _start(self, detections: list[Detection], pyramid: Pyramid, time: float) -> None:
+        for found in detections:
+            if not any(self._is_on(track, found, time) for track in self._tracks):
+                self._tracks.append(Track.of(found, pyramid, time))
+        for track in self._tracks:
+            confirmed = (
+                track.score >= self.config.confirm_score or track.hits >= self.config.confirm_hits
+            )
+            if not track.id and confirmed and self._free():
+                self._name(track, pyramid, time)
+
+    def _is_on(self, track: Track, found: Detection, time: float) -> bool:
+        return track.seen == time and ios(track.box, found.box) > 0.6
+
+    def _free(self) -> bool:
+        return sum(t.state is TrackState.CONFIRMED for t in self._tracks) < self.max_faces
 
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
-        """Give a new face the id of one that was lost and looked like it, else a new one."""
-        if any(other.id and other.firm and within(other, track) for other in self._tracks):
-            track.belief = DOUBTED  # a face and its surroundings look like one
-            return
-        known = [other for other in self._tracks if other.id]
-        if any(at_one(other, track) and other.firm and not other.doubtful for other in known):
-            track.belief = DOUBTED  # it is followed already
-            return
-        lost = [other for other in known if not other.firm or other.doubtful]
-        before = former(track, (*lost, *self._past), pyramid, time)
-        doubt = before is None and track.waited < WAIT and beside(track, self._tracks)
-        if doubt and any(may_be(other, track, pyramid, time) for other in lost):
-            track.waited += 1
-            return
-        sure = (
-            track.faceness >= CLEARLY or track.looks == 1 or before is not None or self._motion.cut
-        )
-        track.belief = NAMED_AT_ONCE if sure else NAMED
-        track.cascade = track.own_cascade
-        track.portrait = portrait(pyramid, *track.place)
+        """Confirm a new track under the id of a lost one that looks like it, else a new id."""
+        lost = [t for t in self._tracks if t.id and t.seen < time]
+        config = self.config
+        before = reidentify(
+            track.box, lost, pyramid, time, config.same_similarity, config.min_iou
+        ) or reidentify(track.box, (*lost, *self._removed), pyramid, time, config.reid_similarity)
+        emerging = track.hits < config.reid_hits and self._touches(track)
+        if before is None and emerging and any(reachable(t, track.box, time) for t in lost):
+            return  # half hidden still: it may turn out to be the lost one
+        track.state = TrackState.CONFIRMED
         if before is None:
             self._ids += 1
             track.id = self._ids
         else:
-            track.id, track.proven = before.id, before.proven
-            track.portrait = before.portrait  # whoever comes out from behind is half covered yet
-            self._tracks = [other for other in self._tracks if other is not before]
-            self._past = [other for other in self._past if other is not before]
+            track.id = before.id
+            self._tracks = [t for t in self._tracks if t is not before]
+            self._removed = [t for t in self._removed if t is not before]
 
-    def _free(self) -> bool:
-        return sum(track.id > 0 for track in self._tracks) < self.most
-
-    def _forget(self, pyramid: Pyramid, time: float) -> None:
-        """Drop the tracks that are refuted, out of the picture or lost for too long."""
-        kept = []
+    def _settle(self, pyramid: Pyramid, time: float) -> list[Track]:
+        """Return the confirmed tracks, after those that are seen no more were lost or removed."""
+        config, kept = self.config, []
         for track in self._tracks:
+            unseen = time - track.seen > config.coast_s or time - track.detected > config.hold_s
+            if track.id and unseen:
+                track.state = TrackState.LOST
             inside = 0 <= track.x < pyramid.width and 0 <= track.y < pyramid.height
-            lost = track.id > 0 and time - track.seen > LOST_S
-            if not (track.refuted or not inside or lost):
+            if inside and time - track.detected <= config.max_lost_s:
                 kept.append(track)
-            elif track.id and not track.unsettled:
-                self._past.append(track)
+            elif track.id:
+                track.state = TrackState.REMOVED
+                self._removed.append(track)
         self._tracks = kept
-        self._past = [track for track in self._past if time - track.seen <= PAST_S][-PAST:]
-
-    def _shown(self, time: float) -> list[Track]:
-        """Return the faces to be reported, of two tracks on one face the older."""
-        kept: list[Track] = []
-        for track in sorted(self._tracks, key=lambda track: (not track.firm, track.id)):
-            known = track.id and track.shows(time)
-            track.shown = bool(known) and not any(on_one(track, other) for other in kept)
-            if track.shown:
-                kept.append(track)
-        return sorted(kept, key=lambda track: track.id)
-
-    def _find(self, pyramid: Pyramid, changed: Gray, time: float) -> list[Track]:
-        """Search for new faces; return the places where there may be one, the likeliest first."""
-        if not self._free():
-            return []
-        known = [track.place for track in self._tracks if track.firm and track.id]
-        doubtful = [track for track in self._tracks if not track.id]
-        effort = max(self.effort, LEAST_EFFORT)
-        new = []
-        found = self._search.step(
-            pyramid, changed, known, time, effort, self._motion.cut_now, bool(doubtful)
-        )
-        if found is None:
-            return []
-        for track in self._tracks:
-            place = same(track.place, found) if track.id and track.firm else None
-            if place and not beside(track, self._tracks):  # else it may be the other's
-                track.fit(place)
-                track.renew(patch(pyramid, *track.place))
-        unseen = list(doubtful)
-        for place, scanned in found:
-            if any(on(place, face) for face in known):
-                continue
-            before = max(doubtful, key=lambda track: square_iou(track.place, place), default=None)
-            if before and square_iou(before.place, place) > AGAIN:
-                if before in unseen:
-                    before.scan(scanned)
-                    unseen.remove(before)
-                continue
-            better, odds = self._network.climb(pyramid, place)
-            if odds >= NO:
-                new.append(Track(*better, patch(pyramid, *better)))
-                new[-1].scan(scanned)
-        for track in unseen:
-            track.scan(UNSEEN)
-        self._tracks += new
-        return new
+        remembered = [t for t in self._removed if time - t.seen <= config.memory_s]
+        self._removed = remembered[-MAX_REMEMBERED:]
+        reported: list[Track] = []
+        # Of two tracks on one face the one that was detected last, then the older.
+        for track in sorted(self._tracks, key=lambda t: (-t.detected, t.id)):
+            if track.state is TrackState.CONFIRMED:
+                if any(iou(track.box, other.box) > 0.45 for other in reported):
+                    track.state = TrackState.LOST
+                else:
+                    reported.append(track)
+        return sorted(reported, key=lambda track: track.id)

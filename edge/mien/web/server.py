@@ -34,7 +34,8 @@ def check_installed() -> None:
     for module in ("starlette", "uvicorn", "prometheus_client"):
         if importlib.util.find_spec(module) is None:
             raise UserError(
-                "--web needs the extra of that name; install it with `pip install 'mien[web]'`."
+                f"--web needs the package {module.replace('_', '-')}; install what it needs with "
+                f"`{sys.executable} -m pip install starlette uvicorn prometheus-client`."
             )
 
 

@@ -23,6 +23,7 @@ from mien.bench.memory import measure_memory, measure_start, rss_mb
 from mien.bench.scenes import Scene
 from mien.bench.timing import Stopwatch, Times, affinity, measure, one_core, spread
 from mien.boxes import iou
+from mien.detection import DEFAULT_DETECTOR
 from mien.detection.haar import HaarDetector
 from mien.errors import UserError
 from mien.pipeline.video import VideoPipeline
@@ -55,7 +56,8 @@ def test_every_face_of_a_scene_is_inside_and_moves(faces: int, width: int, heigh
 def test_haar_finds_the_faces_where_the_scene_says_they_are() -> None:
     scene, found = Scene(5, 640, 480), DetectionCounts()
     for index in (0, 60, 120):
-        found.add(scene.boxes(index), HaarDetector().detect(scene.frame(index).gray))
+        detections = HaarDetector().detect(scene.frame(index).gray)
+        found.add(scene.boxes(index), [one.box for one in detections])
     assert found.faces == 15
     assert found.hits >= 14
 
@@ -241,7 +243,7 @@ def test_the_ratio_is_of_whole_times() -> None:
 
 def test_memory_is_that_of_a_process_of_its_own(model: Model) -> None:
     held = np.ones(100_000_000, np.uint8)  # 100 MB of this process
-    found = measure_memory(str(model.path), frames=3)
+    found = measure_memory(str(model.path), DEFAULT_DETECTOR, frames=3)
     assert held[-1] == 1
     assert found["frames"] == 3
     assert found["grown"] is None  # too short to tell
@@ -252,7 +254,7 @@ def test_memory_is_that_of_a_process_of_its_own(model: Model) -> None:
 
 
 def test_the_start_ends_with_a_first_result(model: Model) -> None:
-    found = measure_start(str(model.path), runs=1)
+    found = measure_start(str(model.path), DEFAULT_DETECTOR, runs=1)
     assert found["n"] == 1
     assert found["cpu_s"] > 0
     assert found["wall_s"] > 0

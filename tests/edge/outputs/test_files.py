@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,11 @@ def test_a_line_of_jsonl_is_what_the_documentation_says(tmp_path: Path) -> None:
     output.write(frame(9, 0.36, "a.jpg"), result(9, 0.36))
     output.close()
     assert live.endswith("\n")
-    assert json.loads(live) == {
+    first = json.loads(live)
+    written = datetime.fromisoformat(first.pop("at"))
+    assert written.utcoffset() is not None
+    assert abs(datetime.now(timezone.utc) - written) < timedelta(minutes=1)
+    assert first == {
         "frame": 7,
         "time": 0.28,
         "faces": [
@@ -47,7 +52,7 @@ def test_a_line_of_jsonl_is_what_the_documentation_says(tmp_path: Path) -> None:
         "ms": {"detect": 1.235, "classify": 0.5, "total": 1.8},
     }
     second = json.loads(target.read_text().splitlines()[1])
-    assert list(second) == ["frame", "time", "picture", "faces", "ms"]
+    assert list(second) == ["frame", "time", "at", "picture", "faces", "ms"]
     assert (second["picture"], second["faces"]) == ("a.jpg", [])
 
 
@@ -63,9 +68,11 @@ def test_followed_faces_have_ids_and_ages_and_live_frames_a_latency(tmp_path: Pa
     line, event = map(json.loads, target.read_text().splitlines())
     assert [(face["id"], face["age"]) for face in line["faces"]] == [(3, 0.1)]
     assert line["latency_ms"] == 21.4
+    assert datetime.fromisoformat(event.pop("at")).utcoffset() is not None
     assert event == {"event": "lost", "time": 1.5, "why": "The cable is out."}
     (row,) = csv.DictReader(table.open(newline=""))
     assert (row["id"], row["age"]) == ("3", "0.100")
+    assert datetime.fromisoformat(row["at"]).utcoffset() is not None
 
 
 def test_jsonl_empties_an_existing_file_and_writes_to_a_named_pipe(tmp_path: Path) -> None:
@@ -101,6 +108,7 @@ def test_csv_has_a_row_per_face_and_appears_when_it_is_whole(tmp_path: Path) -> 
     assert target.read_text() == "of an earlier run\n"
     output.close()
     rows = list(csv.DictReader(target.open(newline="")))
+    assert all(row.pop("at") for row in rows)
     assert rows == [
         {
             **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "0"},

@@ -8,14 +8,16 @@ import json
 import re
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import browsing
 from made import LABELS, is_one_sentence
-from mien.report.aggregate import MAX_FACES, MOST_BINS, MOST_MOMENTS, collect
-from mien.report.view import shares, view_of
+from mien.report.aggregate import MAX_BINS, MAX_FACES, MAX_TRANSITIONS, collect
+from mien.report.reader import MAX_LABELS, _parse
+from mien.report.view import TICK_STEPS_S, shares, ticks, view_of
 from running import CLIP
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -143,13 +145,13 @@ def test_a_day_stays_small() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 40e6
-    assert session.bins <= MOST_BINS
+    assert session.bins <= MAX_BINS
     assert session.length == pytest.approx(86_400, rel=1e-3)
     assert len(session.faces) == MAX_FACES
     assert (1, 1) in session.faces  # who was there all the time is kept
     assert session.others == 401 - MAX_FACES
     assert session.whole.total == pytest.approx(2 * 2.0 * 4_000, rel=1e-3)
-    assert len(session.moments) <= MOST_MOMENTS
+    assert len(session.moments) <= MAX_TRANSITIONS
     assert session.changes == pytest.approx(4_000 // 60, abs=2)
     view = view_of(session, "day", 0)
     assert len(view.mean) <= 600
@@ -199,6 +201,118 @@ def test_broken_lines_are_left_out(mien: Mien, tmp_path: Path) -> None:
     assert "3 broken lines left out" in (tmp_path / "cut.report.html").read_text()
 
 
+SENSELESS = {
+    "late": {"time": 1e10},
+    "later": {"time": 10**400},
+    "before": {"time": -1e308},
+    "true": {"time": True},
+    "a surrogate as emotion": {"faces": [{**spec("sad"), "emotion": "\ud800"}]},
+    "an escape as label": {"faces": [{**spec("sad"), "probabilities": {"\x1b[2J": 0.5}}]},
+    "more than certain": {"faces": [{**spec("sad"), "probabilities": {"sad": 1e308}}]},
+    "an id of many digits": {"faces": [{**spec("sad"), "id": 10**300}]},
+    "30,000 labels": {
+        "faces": [{**spec("sad"), "probabilities": {f"a{i}": 0 for i in range(30_000)}}]
+    },
+    "a line without an end": {"faces": [], "pad": "x" * 2_000_000},
+}
+
+
+@pytest.mark.parametrize("case", SENSELESS)
+def test_a_line_that_makes_no_sense_is_left_out(case: str, mien: Mien, tmp_path: Path) -> None:
+    bad = json.dumps({**line(5, 2.0), **SENSELESS[case]})
+    path = tmp_path / "odd.jsonl"
+    good = [json.dumps(record) for record in course(4)]
+    path.write_text("\n".join([*good[:20], bad, *good[20:]]) + "\n")
+    assert mien("report", path) == (0, f"{tmp_path / 'odd.report.html'}\n", "")
+    text = (tmp_path / "odd.report.html").read_text()
+    assert re.search("[1-9] broken lines? left out", text)
+    assert "<dt>Length</dt><dd>0:04</dd>" in text
+
+
+def test_deep_nesting_and_many_labels_over_many_lines_are_left_out() -> None:
+    records = list(course(4))
+    lines = [json.dumps(record).encode() for record in records] + [b"[" * 100_000]
+    lines += [
+        json.dumps(line(50 + i, 4.0, {**spec("sad"), "probabilities": {f"a{i}": 0.5}})).encode()
+        for i in range(200)
+    ]
+    broken, labels = 0, set[str]()
+    for content in lines:
+        broken += _parse(content, labels) is None
+    assert broken == 1 + 200 - (MAX_LABELS - len(LABELS))
+
+
+def test_a_jump_of_thirty_years_ends_quickly() -> None:
+    records = [*course(4), *(line(i, 9e8 + i / 10, spec("sad")) for i in range(40))]
+    session = collect(records)
+    assert session.whole.total == pytest.approx(3.9 + 2 + 2.9 + 2 + 4)
+    assert session.bins <= MAX_BINS
+
+
+def test_times_that_make_no_sense_beside_good_ones_are_passed_over() -> None:
+    record = {**line(0, 0.0, spec("sad")), "latency_ms": float("inf"), "ms": {"total": -1e300}}
+    session = collect([record, {**line(1, 0.1), "at": 5}, {**line(2, 0.2), "at": "yesterday"}])
+    assert (session.latencies, session.clocks) == (2, [])
+    assert session.work_ms == pytest.approx(10.0)
+
+
+def dated(seconds: float, start: datetime) -> Iterator[dict[str, Any]]:
+    for record in course(seconds, 2):
+        yield {**record, "at": (start + timedelta(seconds=record["time"])).isoformat()}
+
+
+def test_a_report_shows_dates_and_round_times_of_day(mien: Mien, tmp_path: Path) -> None:
+    start = datetime(2026, 11, 30, 23, 40, 12, tzinfo=timezone.utc)
+    path = write(tmp_path / "night.jsonl", dated(3000, start))
+    assert mien("report", path, "--format", "html", "--format", "csv")[0] == 0
+    text = (tmp_path / "night.report.html").read_text()
+    assert "<dd>2026-11-30 23:40 to 2026-12-01 00:30</dd>" in text
+    assert "<td>2026-12-01 00:05:12</td>" in text  # from happy to sad after 25 minutes
+    marks = re.findall(r'<text x="([0-9.]+)"[^>]*>([^<]+)</text>', text)[:5]
+    assert [mark for _, mark in marks] == ["23:50", "1 Dec", "00:10", "00:20", "00:30"]
+    assert float(marks[0][0]) == pytest.approx(1000 * 588 / 3000, abs=0.1)
+    rows = list(csv.DictReader((tmp_path / "night.report.csv").open()))
+    assert rows[0]["at"] == "2026-11-30 23:40:12"
+
+
+@pytest.mark.parametrize(
+    ("length", "count"), [(0.5, 1), (7, 8), (59, 6), (3600, 7), (86_400 * 200, 7), (9e8, 8)]
+)
+def test_ticks_stand_at_round_times_and_are_few(length: float, count: int) -> None:
+    marks = ticks(length)
+    assert len(marks) == count
+    assert all(time <= length for time, _ in marks)
+    step = marks[1][0] - marks[0][0] if len(marks) > 1 else 0
+    assert step in (0, *TICK_STEPS_S) or step % 86_400 == 0
+
+
+def test_people_and_readings_are_counted_apart(mien: Mien, tmp_path: Path) -> None:
+    assert mien("report", write(tmp_path / "a.jsonl", course(20)))[0] == 0
+    text = (tmp_path / "a.report.html").read_text()
+    assert "<dt>People</dt><dd>2</dd>" in text
+    assert "<dt>Readings</dt><dd>350</dd>" in text
+
+
+def test_lost_stretches_are_hatched_everywhere_and_named(mien: Mien, tmp_path: Path) -> None:
+    records = [
+        *course(10),
+        {"event": "lost", "time": 10.0, "why": "the \x1b[2Jcable"},
+        {"event": "back", "time": 14.0, "why": "there"},
+        *(line(i, 14 + i / 10, spec("happy", 1)) for i in range(20)),
+    ]
+    assert mien("report", write(tmp_path / "a.jsonl", records))[0] == 0
+    text = (tmp_path / "a.report.html").read_text()
+    assert text.count('<rect class="lost"') == 3  # all faces, and one lane each of two
+    assert '<i class="lost"></i>camera lost or paused' in text
+    assert "\x1b" not in text
+    assert "camera lost" not in re.sub("<style>.*</style>", "", page_without_losses(mien, tmp_path))
+
+
+def page_without_losses(mien: Mien, folder: Path) -> str:
+    assert mien("report", write(folder / "b.jsonl", course(5)))[0] == 0
+    return (folder / "b.report.html").read_text()
+
+
 def test_no_face_at_all(mien: Mien, tmp_path: Path) -> None:
     path = write(tmp_path / "empty.jsonl", [line(i, i / 10) for i in range(50)])
     code, _, err = mien("report", path, *(w for k in ("html", "csv") for w in ("--format", k)))
@@ -212,10 +326,10 @@ def test_no_face_at_all(mien: Mien, tmp_path: Path) -> None:
     ("content", "words"),
     [
         (None, "There is no"),
-        (b"", "is no session"),
-        (b"hello\nthere\nyou\nand me\n", "is no session"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(3_000_000), "is no session"),
-        (b'[1, 2]\n{"time": 1}\n{"time": "x", "faces": []}\n', "is no session"),
+        (b"", "is not a session"),
+        (b"hello\nthere\nyou\nand me\n", "is not a session"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(3_000_000), "is not a session"),
+        (b'[1, 2]\n{"time": 1}\n{"time": "x", "faces": []}\n', "is not a session"),
         (b'{"event": "lost", "time": 0.0, "why": ""}\n', "holds no frame"),
     ],
 )

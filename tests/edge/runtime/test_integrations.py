@@ -124,7 +124,10 @@ def test_a_missing_extra_is_said(
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    for words, extra in ((["--web", "0"], "mien[web]"), (["--mqtt", "mqtt://b"], "mien[mqtt]")):
+    for words, extra in (
+        (["--web", "0"], "-m pip install starlette"),
+        (["--mqtt", "mqtt://b"], "pip install 'paho"),
+    ):
         code, _, err = mien("run", CLIP, "--model", model_path, *words)
         assert code == 2
         assert is_one_sentence(err, extra)

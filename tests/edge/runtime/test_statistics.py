@@ -31,9 +31,7 @@ def test_the_share_is_one_of_time_and_not_of_frames() -> None:
     assert "people" not in text  # pictures: nobody is tracked
 
 
-def test_people_and_readings_are_counted_apart_without_emotions_that_did_not_occur() -> (
-    None
-):
+def test_people_and_readings_are_counted_apart_without_emotions_that_did_not_occur() -> None:
     summary = RunStatistics(LABELS)
     for index in range(10):
         shown = result(index, index / 10, 0.9, 0.95)

@@ -63,6 +63,17 @@ def test_the_unit_leaves_what_the_interpreter_looks_at() -> None:
     assert said["ProtectKernelTunables"] == "yes"  # read-only, still there
 
 
+def test_the_service_goes_on_with_its_recordings_unless_told_otherwise() -> None:
+    for values, end in (
+        ({}, " --append"),
+        ({"append": True}, " --append"),
+        ({"append": False}, ""),
+    ):
+        options = installer.unit_options(values, Path("/etc/mien.toml"), Path("/bin/true"))
+        start = entries(unit_text(options))["ExecStart"]
+        assert start == f"/bin/true run --config /etc/mien.toml{end}"
+
+
 def test_the_unit_is_watched_and_hardened() -> None:
     said = entries(unit_text(ALONE))
     options = {
@@ -266,6 +277,5 @@ def test_status_is_what_systemd_says(pretended: PretendedHost) -> None:
 def test_the_command_prints_the_unit(mien: Callable[..., tuple[int, str, str]]) -> None:
     code, out, _ = mien("service", "install", "--print")
     assert code == 0
-    assert (
-        entries(out)["ExecStart"] == f"{Path(sys.prefix) / 'bin/mien'} run --config /etc/mien.toml"
-    )
+    start = f"{Path(sys.prefix) / 'bin/mien'} run --config /etc/mien.toml --append"
+    assert entries(out)["ExecStart"] == start

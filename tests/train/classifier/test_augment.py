@@ -17,13 +17,13 @@ def faces() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (7, 48, 48), np.uint8)
 
 
-def test_without_training_it_only_scales(faces: np.ndarray) -> None:
+def test_augment_outside_training_only_scales(faces: np.ndarray) -> None:
     x, targets = Augment(48, Augmentation(), 1)(faces, TARGETS, training=False)
     np.testing.assert_allclose(np.array(x)[..., 0], faces / 127.5 - 1.0, atol=1e-6)
     np.testing.assert_array_equal(targets, TARGETS)
 
 
-def test_amounts_of_zero_only_mirror(faces: np.ndarray) -> None:
+def test_augment_with_zero_amounts_only_mirrors(faces: np.ndarray) -> None:
     x, _ = Augment(48, NOTHING, 1)(faces, TARGETS, training=True)
     straight = faces / 127.5 - 1.0
     mirrored = 0
@@ -34,7 +34,7 @@ def test_amounts_of_zero_only_mirror(faces: np.ndarray) -> None:
     assert 0 < mirrored < len(faces)
 
 
-def test_training_keeps_range_shape_and_sum_of_targets(faces: np.ndarray) -> None:
+def test_augment_in_training_keeps_range_shape_and_target_sum(faces: np.ndarray) -> None:
     amounts = Augmentation(mixup=1.0, erase=1.0)
     x, targets = Augment(40, amounts, 1)(faces, TARGETS, training=True)
     assert tuple(x.shape) == (7, 40, 40, 1)
@@ -46,7 +46,7 @@ def test_training_keeps_range_shape_and_sum_of_targets(faces: np.ndarray) -> Non
     assert (np.array(targets).argmax(axis=1) == np.arange(7)).all()
 
 
-def test_shift_moves_a_spot_by_at_most_the_amount() -> None:
+def test_augment_shift_moves_by_at_most_the_amount() -> None:
     spot = np.zeros((64, 48, 48), np.uint8)
     spot[:, 24, 24] = 255
     amounts = Augmentation(0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0)
@@ -64,7 +64,7 @@ def _degraded(faces: np.ndarray) -> np.ndarray:
     return (np.array(x)[..., 0] + 1.0) * 127.5
 
 
-def test_degrading_darkens_and_adds_noise_within_the_range() -> None:
+def test_augment_degrade_darkens_and_adds_noise_in_range() -> None:
     found = _degraded(np.full((64, 48, 48), 200, np.uint8))
     assert found.min() >= 0.0
     assert found.max() <= 255.0
@@ -76,7 +76,7 @@ def test_degrading_darkens_and_adds_noise_within_the_range() -> None:
     assert noise.min() < 4.0
 
 
-def test_degrading_blurs() -> None:
+def test_augment_degrade_blurs() -> None:
     bar = np.full((64, 48, 48), 60, np.uint8)
     bar[:, :, 22:26] = 200  # in the middle, so that a mirrored one is the same
     rows = _degraded(bar).mean(axis=1)

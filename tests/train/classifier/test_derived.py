@@ -37,21 +37,23 @@ def nano(faces: np.ndarray) -> keras.Model:
     return unpack(NANO, faces)
 
 
-def test_an_unpacked_network_reads_as_its_file_does(nano: keras.Model, faces: np.ndarray) -> None:
+def test_unpacked_network_predicts_as_its_file(nano: keras.Model, faces: np.ndarray) -> None:
     shipped = Classifier(load_model(NANO)).logits(faces)
     told = predict.logits(nano, faces)
     assert np.abs(told - shipped).mean() < 0.15 * shipped.std()
     assert (told.argmax(axis=1) == shipped.argmax(axis=1)).mean() > 0.85
 
 
-def test_its_statistics_are_those_of_the_faces(nano: keras.Model, faces: np.ndarray) -> None:
+def test_unpacked_batchnorm_has_the_statistics_of_the_faces(
+    nano: keras.Model, faces: np.ndarray
+) -> None:
     # As in training, where every batch is brought to its own mean and variance: the function holds.
     training = predict.inputs(nano, faces)
     told = np.asarray(nano(training, training=True))
     assert np.corrcoef(told.ravel(), predict.logits(nano, faces).ravel())[0, 1] > 0.9
 
 
-def test_unpack_writes_a_run_that_can_be_trained_on(
+def test_unpack_command_writes_a_run_that_trains_on(
     mien_train: Run, clean: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -70,7 +72,7 @@ def test_unpack_writes_a_run_that_can_be_trained_on(
 
 
 @pytest.mark.parametrize("kind", ["absent", "text", "without metadata", "another network"])
-def test_what_is_no_model_file_is_refused(
+def test_unpack_of_another_file_raises(
     mien_train: Run, clean: Path, tmp_path: Path, kind: str
 ) -> None:
     file = tmp_path / "other.tflite"
@@ -103,7 +105,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for name in ("a", "b"):
         network.set_weights([w + rng.uniform(0, 0.1, w.shape) for w in network.get_weights()])
         paths.append(folder / name / "model.keras")
-        write_run(paths[-1], network, "votes")
+        write_run(paths[-1], network, {"a": "votes", "b": "fer2013"}[name])
     return paths
 
 
@@ -115,7 +117,7 @@ def write_run(path: Path, network: keras.Model, labels: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_an_average_is_that_of_the_weights_by_their_shares(
+def test_average_is_the_weighted_mean_of_the_weights(
     mien_train: Run, two: list[Path], clean: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "both"
@@ -135,12 +137,12 @@ def test_an_average_is_that_of_the_weights_by_their_shares(
             np.testing.assert_allclose(value, 0.75 * a + 0.25 * b, atol=1e-6)
     assert norms > 40
     record = json.loads((run / "run.json").read_text())
-    told = [(part["file"], part["share"]) for part in record["averaged"]]
-    assert told == [("a/model.keras", 3.0), ("b/model.keras", 1.0)]
+    told = [(part["file"], part["share"], part["labels"]) for part in record["averaged"]]
+    assert told == [("a/model.keras", 3.0, "votes"), ("b/model.keras", 1.0, "fer2013")]
     assert record["labels"] == "votes"
 
 
-def test_what_cannot_be_averaged_is_refused(
+def test_average_of_unlike_networks_raises(
     mien_train: Run, two: list[Path], clean: Path, tmp_path: Path
 ) -> None:
     def refused(*more: object) -> str:
@@ -155,5 +157,5 @@ def test_what_cannot_be_averaged_is_refused(
     other = tmp_path / "other" / "model.keras"
     write_run(other, squares, "votes")
     assert "is another network than" in refused(other, clean)
-    other.with_name("run.json").write_text(json.dumps({"labels": "fer2013"}))
-    assert "learnt from different" in refused(other, clean)
+    other.with_name("run.json").write_text(json.dumps({"manifest_sha256": "another"}))
+    assert "learnt from different images" in refused(other, clean)

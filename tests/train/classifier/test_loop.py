@@ -58,7 +58,7 @@ def command(data: Path, run: Path, *more: str) -> list[str]:
     return [sys.executable, "-c", program, "fit", str(data), *run_option]
 
 
-def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> None:
+def test_fit_command_killed_then_resumed_completes_the_run(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
         command(data, run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -111,7 +111,7 @@ def test_a_killed_run_is_resumed_to_the_same_end(data: Path, tmp_path: Path) -> 
     assert run_training(run, load(data), "balanced", "none", same, True) == state["best"]
 
 
-def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -> None:
+def test_run_training_without_validation_images_raises(data: Path, tmp_path: Path) -> None:
     only = tmp_path / "only"
     only.mkdir()
     (only / "train").symlink_to(data / "train")
@@ -120,7 +120,7 @@ def test_data_without_validation_images_is_refused(data: Path, tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
-def test_by_votes_the_target_is_what_people_saw(data: Path) -> None:
+def test_training_set_with_votes_has_their_distribution_as_target(data: Path) -> None:
     dataset = load(data)
     voted = np.zeros((len(dataset), len(VOTE_COLUMNS)), np.float32)
     voted[0, VOTE_COLUMNS.index("happiness")] = 7
@@ -133,7 +133,7 @@ def test_by_votes_the_target_is_what_people_saw(data: Path) -> None:
     assert found.labels.tolist() == [LABELS.index("happy"), -1]
 
 
-def test_votes_are_asked_for_with_their_file(data: Path, tmp_path: Path) -> None:
+def test_fit_command_with_labels_votes_without_file_exits_2(data: Path, tmp_path: Path) -> None:
     refused = subprocess.run(
         command(data, tmp_path / "run", "--labels", "votes"), capture_output=True, text=True
     )
@@ -155,7 +155,7 @@ def little(size: int) -> keras.Model:
     )
 
 
-def test_small_faces_come_first_and_a_teacher_at_last(data: Path, tmp_path: Path) -> None:
+def test_fit_runs_small_stage_first_and_teacher_in_last_stage(data: Path, tmp_path: Path) -> None:
     dataset, seen = load(data), []
 
     def teach(x):
@@ -177,7 +177,7 @@ def test_small_faces_come_first_and_a_teacher_at_last(data: Path, tmp_path: Path
     assert not np.array_equal(network.get_weights()[0], before)
 
 
-def test_what_small_faces_taught_is_taken_over_and_resumed(data: Path, tmp_path: Path) -> None:
+def test_fit_resumed_after_small_stage_takes_over_its_weights(data: Path, tmp_path: Path) -> None:
     dataset = load(data)
     part = training_set(dataset, np.arange(len(dataset)), None)
     recipe = replace(BALANCED, size=32, small_size=16, batch=28, head_epochs=0, small_epochs=3)
@@ -190,7 +190,7 @@ def test_what_small_faces_taught_is_taken_over_and_resumed(data: Path, tmp_path:
     np.testing.assert_allclose(again.get_weights()[0], first.get_weights()[0], atol=1e-5)
 
 
-def test_what_has_no_label_is_taught_by_the_teachers(data: Path, tmp_path: Path) -> None:
+def test_with_unlabelled_targets_are_teacher_probabilities(data: Path, tmp_path: Path) -> None:
     teacher = tmp_path / "teacher.keras"
     little(48).save(teacher)
     dataset = load(data)
@@ -206,7 +206,7 @@ def test_what_has_no_label_is_taught_by_the_teachers(data: Path, tmp_path: Path)
     assert found.targets.dtype == np.float32
 
 
-def test_unlabelled_images_want_a_teacher(data: Path, tmp_path: Path) -> None:
+def test_fit_command_with_unlabelled_without_teacher_exits_2(data: Path, tmp_path: Path) -> None:
     refused = subprocess.run(
         command(data, tmp_path / "run", "--unlabelled"), capture_output=True, text=True
     )
@@ -215,7 +215,7 @@ def test_unlabelled_images_want_a_teacher(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_goes_on_with_the_teachers_it_was_begun_with(data: Path, tmp_path: Path) -> None:
+def test_run_training_resumed_with_another_teacher_raises(data: Path, tmp_path: Path) -> None:
     earlier, run = tmp_path / "earlier.keras", tmp_path / "run"
     little(48).save(earlier)
     dataset = load(data)

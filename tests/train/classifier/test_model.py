@@ -22,7 +22,7 @@ def network() -> keras.Model:
     return build(size=32, alpha=0.35, weights=None)
 
 
-def test_gray_equals_rgb_with_gray_in_every_channel(faces: np.ndarray, tmp_path) -> None:
+def test_build_for_gray_equals_rgb_network_on_gray_channels(faces: np.ndarray, tmp_path) -> None:
     rgb = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, include_top=False, weights=None)
     # Statistics that are not 0 and 1, as in trained weights.
     rng = np.random.default_rng(1)
@@ -36,7 +36,7 @@ def test_gray_equals_rgb_with_gray_in_every_channel(faces: np.ndarray, tmp_path)
     np.testing.assert_allclose(features(x), expected, atol=1e-4)
 
 
-def test_stem_of_stride_one_keeps_the_maps_of_twice_the_size(network: keras.Model) -> None:
+def test_build_with_stem_stride_1_has_the_maps_of_twice_the_size(network: keras.Model) -> None:
     far = build(size=64, alpha=0.35, stem_stride=2, weights=None)
     behind = [[layer.output.shape for layer in net.layers[2:]] for net in (network, far)]
     assert behind[0] == behind[1]
@@ -50,20 +50,20 @@ def test_stem_of_stride_one_keeps_the_maps_of_twice_the_size(network: keras.Mode
         ({"weights": "nowhere.h5"}, "no weights at nowhere.h5"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_a_sentence(options: dict, words: str) -> None:
+def test_build_with_unfit_options_raises(options: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         build(**{"weights": None, "alpha": 0.35, **options})
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-def test_weights_of_another_network_are_refused(tmp_path) -> None:
+def test_build_with_weights_of_another_network_raises(tmp_path) -> None:
     file = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(file)
     with pytest.raises(UserError, match="belongs to this alpha"):
         build(size=32, alpha=0.35, weights=file)
 
 
-def test_fused_batchnorm_trains_as_keras_own() -> None:
+def test_fused_batchnorm_in_training_matches_keras() -> None:
     rng = np.random.default_rng(2)
     ours, theirs = (
         kind(momentum=0.9) for kind in (FusedBatchNormalization, keras.layers.BatchNormalization)
@@ -76,7 +76,7 @@ def test_fused_batchnorm_trains_as_keras_own() -> None:
         np.testing.assert_allclose(mine, other, rtol=1e-3)
 
 
-def test_saved_model_needs_none_of_our_classes(
+def test_save_model_of_plain_network_loads_without_custom_classes(
     network: keras.Model, faces: np.ndarray, tmp_path
 ) -> None:
     save_model(plain(network), tmp_path / "model.keras")
@@ -86,13 +86,13 @@ def test_saved_model_needs_none_of_our_classes(
     np.testing.assert_allclose(logits(loaded, faces), logits(network, faces), atol=1e-5)
 
 
-def test_logits_of_faces_of_another_size_are_resized(network: keras.Model) -> None:
+def test_logits_of_faces_of_another_size_resizes_them(network: keras.Model) -> None:
     flat = np.full((2, 48, 48), 90, np.uint8)
     np.testing.assert_allclose(logits(network, flat), logits(network, flat[:, :32, :32]), atol=1e-5)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model"])
-def test_a_file_that_is_no_model_is_refused(tmp_path, content: bytes) -> None:
+def test_load_model_of_another_file_raises(tmp_path, content: bytes) -> None:
     file = tmp_path / "model.keras"
     file.write_bytes(content)
     with pytest.raises(UserError, match=r"give the model\.keras"):

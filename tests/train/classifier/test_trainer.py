@@ -28,11 +28,11 @@ def seen_targets(share: float, training: bool) -> np.ndarray:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_a_teachers_opinion_has_its_share_in_the_targets(share: float) -> None:
+def test_trainer_mixes_teacher_probabilities_into_targets(share: float) -> None:
     own = np.eye(3)[[0, 0, 1, 1]]
     expected = (1 - share) * own + share * np.array([0.1, 0.1, 0.8])
     np.testing.assert_allclose(seen_targets(share, True), expected, atol=1e-6)
 
 
-def test_no_teacher_is_asked_where_nothing_is_learnt() -> None:
+def test_trainer_outside_training_calls_no_teacher() -> None:
     np.testing.assert_allclose(seen_targets(0.5, False), np.eye(3)[[0, 0, 1, 1]])

@@ -40,13 +40,13 @@ NEAR = {
 }
 
 
-def test_groups(fer: Path) -> None:
+def test_audit_finds_duplicate_groups_across_splits_and_labels(fer: Path) -> None:
     data = load(fer)
     assert names(data, identical_groups(data)) == IDENTICAL
     assert names(data, near_duplicate_groups(data)) == IDENTICAL | NEAR
 
 
-def test_twins(fer: Path) -> None:
+def test_has_twin_marks_exact_and_near_copies(fer: Path) -> None:
     data = load(fer)
     train, validation = (data.select(data.splits == split) for split in ("train", "validation"))
     exact, near = has_twin(validation, train), has_near_twin(validation, train)
@@ -57,7 +57,7 @@ def test_twins(fer: Path) -> None:
     ]
 
 
-def test_near_pairs_of_altered_photographs() -> None:
+def test_near_pairs_finds_altered_photographs() -> None:
     """A photograph is found again after what happens to photographs; blank images are not alike."""
     images = [face(seed) for seed in range(120)]
     stamped = face(1).copy()
@@ -70,7 +70,7 @@ def test_near_pairs_of_altered_photographs() -> None:
     assert found.tolist() == [[1, 120], [2, 121], [3, 122], [4, 123]]
 
 
-def test_likeness_is_passed_on(fer: Path) -> None:
+def test_near_duplicate_groups_are_transitive(fer: Path) -> None:
     data = load(fer)
     moved = [face(9999, dx=dx) for dx in (0, 3, 6)]  # the first and the last are too far apart
     images = np.concatenate([data.images, np.stack(moved)])
@@ -86,7 +86,7 @@ def test_likeness_is_passed_on(fer: Path) -> None:
     assert [n, n + 1, n + 2] in [group.tolist() for group in near_duplicate_groups(grown)]
 
 
-def test_command(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_audit_command_prints_counts_and_groups(fer: Path, tmp_path: Path, mien_train: Run) -> None:
     code, text, _ = mien_train("audit", fer, "--out", tmp_path / "sheets")
     assert code == 0
     lines = [" ".join(line.split()) for line in text.splitlines()]
@@ -106,7 +106,9 @@ def test_command(fer: Path, tmp_path: Path, mien_train: Run) -> None:
         assert cv2.imread(str(tmp_path / "sheets" / name)) is not None
 
 
-def test_command_json(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_audit_command_with_json_names_all_members(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     code, text, _ = mien_train("audit", fer, "--json", "--out", tmp_path)
     assert code == 0
     found = json.loads(text)
@@ -122,7 +124,7 @@ def test_command_json(fer: Path, tmp_path: Path, mien_train: Run) -> None:
     assert Path(found["sheets"]["samples"]).is_file()
 
 
-def test_sheets_show_the_faces(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_audit_command_writes_contact_sheets(fer: Path, tmp_path: Path, mien_train: Run) -> None:
     mien_train("audit", fer, "--out", tmp_path)
     sheet = cv2.imread(str(tmp_path / "conflicts.png"), cv2.IMREAD_GRAYSCALE)
     copy = cv2.imread(str(fer / "train/fear/Training_901.jpg"), cv2.IMREAD_GRAYSCALE)
@@ -133,7 +135,7 @@ def test_sheets_show_the_faces(fer: Path, tmp_path: Path, mien_train: Run) -> No
     assert cv2.matchTemplate(sheet, large, cv2.TM_SQDIFF).min() > 1e6
 
 
-def test_data_without_a_fault(clean: Path) -> None:
+def test_audit_of_clean_data_finds_nothing(clean: Path) -> None:
     found = audit(load(clean))
     assert found.identical.members == []
     assert found.near.members == []
@@ -145,7 +147,7 @@ def altered(data: Dataset, change: Callable[[np.ndarray], np.ndarray]) -> Datase
     return replace(data, images=images, sha256=[digest(image) for image in images])
 
 
-def test_altered_pixels_are_told(clean: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_audit_of_altered_pixels_warns(clean: Path, tmp_path: Path, mien_train: Run) -> None:
     _, text, _ = mien_train("audit", clean, "--out", tmp_path)
     assert "pixels of train: statistically as published" in text
     assert "warning: train has 112 images, not the 28709 as published" in text
@@ -158,7 +160,7 @@ def test_altered_pixels_are_told(clean: Path, tmp_path: Path, mien_train: Run) -
     assert "pixels of validation: statistically as published" in text
 
 
-def test_real_fingerprint(real: Dataset) -> None:
+def test_fingerprint_of_real_data_is_exact(real: Dataset) -> None:
     data = real
     assert {s: v.form for s, v in fingerprint(data).items()} == {
         "train": "exact",
@@ -185,7 +187,7 @@ def test_real_fingerprint(real: Dataset) -> None:
         assert fingerprint(altered(part, change))["validation"].form == form
 
 
-def test_real_groups(real: Dataset) -> None:
+def test_audit_of_real_data_has_known_groups(real: Dataset) -> None:
     data = real
     groups = identical_groups(data)
     splits = [len(set(data.splits[g].tolist())) > 1 for g in groups]

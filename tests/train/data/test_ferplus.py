@@ -39,7 +39,7 @@ VOTES = np.array(
 )
 
 
-def test_distribution() -> None:
+def test_distribution_drops_single_votes_and_other_columns() -> None:
     found = distribution(VOTES)
     assert found.dtype == np.float32
     expected = np.zeros((7, 7))
@@ -50,12 +50,12 @@ def test_distribution() -> None:
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_majority() -> None:
+def test_majority_of_ties_and_other_columns_is_minus_1() -> None:
     assert majority(VOTES).tolist() == [0, -1, -1, -1, -1, -1, 1]
     assert majority(VOTES, ties_to_first=True).tolist() == [0, 3, -1, -1, -1, -1, 1]
 
 
-def test_agreement() -> None:
+def test_agreement_counts_votes_by_label() -> None:
     found = agreement(np.array([0, 0, 4, 3, 3, 2, 5]), VOTES)
     assert found["angry"] == {
         "n": 2,
@@ -111,7 +111,7 @@ KAGGLE = named(
 )
 
 
-def test_kaggle_files_are_joined_by_number(microsoft: Path) -> None:
+def test_counts_joins_kaggle_files_by_number(microsoft: Path) -> None:
     found = counts(microsoft, KAGGLE)
     assert found.shape == (5, 10)
     assert found[0] == pytest.approx((VOTES[0] + VOTES[6]) / 2)
@@ -121,12 +121,12 @@ def test_kaggle_files_are_joined_by_number(microsoft: Path) -> None:
     assert not found[4].any()
 
 
-def test_csv_rows_are_joined_by_row(microsoft: Path) -> None:
+def test_counts_joins_csv_rows_by_row(microsoft: Path) -> None:
     found = counts(microsoft, named("train/sad/row00004.png", "train/sad/row00001.png"))
     assert found.tolist() == [VOTES[6].tolist(), ten(NF=10)]
 
 
-def test_rows_of_another_csv_are_refused(microsoft: Path) -> None:
+def test_counts_with_rows_of_another_csv_raises(microsoft: Path) -> None:
     data = named("train/sad/row00004.png")
     with pytest.raises(UserError, match="belong together"):
         counts(microsoft, replace(data, splits=np.array(["test"])))
@@ -134,7 +134,7 @@ def test_rows_of_another_csv_are_refused(microsoft: Path) -> None:
         counts(microsoft, named("train/sad/row00006.png"))
 
 
-def test_written_by_name_and_read_back(microsoft: Path, tmp_path: Path) -> None:
+def test_to_csv_reads_back_as_the_same_counts(microsoft: Path, tmp_path: Path) -> None:
     found = counts(microsoft, KAGGLE)
     text = joined.to_csv(KAGGLE, found)
     assert text.splitlines()[0] == "file," + ",".join(VOTE_COLUMNS)
@@ -148,7 +148,7 @@ def test_written_by_name_and_read_back(microsoft: Path, tmp_path: Path) -> None:
     assert read(tmp_path / "votes.csv", KAGGLE) == pytest.approx(distribution(found))
 
 
-def test_a_name_of_two_images_says_nothing_of_either(tmp_path: Path) -> None:
+def test_counts_of_an_ambiguous_name_is_zero(tmp_path: Path) -> None:
     line = ",".join(map(str, ten(surprise=10)))
     (tmp_path / "votes.csv").write_text(
         f"file,{','.join(VOTE_COLUMNS)}\nTraining_2.jpg,{line}\nTraining_3.jpg,{line}\n"
@@ -167,7 +167,7 @@ def test_a_name_of_two_images_says_nothing_of_either(tmp_path: Path) -> None:
         (f"file,{','.join(VOTE_COLUMNS)}\nother.jpg,1,0,0,0,0,0,0,0,0,9\n", "for none of the"),
     ],
 )
-def test_refusals(tmp_path: Path, text: str | None, words: str) -> None:
+def test_counts_of_another_file_raises(tmp_path: Path, text: str | None, words: str) -> None:
     path = tmp_path / "votes.csv"
     if text is not None:
         path.write_text(text)
@@ -175,7 +175,9 @@ def test_refusals(tmp_path: Path, text: str | None, words: str) -> None:
         counts(path, KAGGLE)
 
 
-def test_commands(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_votes_command_writes_votes_and_agreement(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     data = load(fer)
     ferplus, out = tmp_path / "by_name.csv", tmp_path / "sub" / "votes.csv"
     votes = np.zeros((len(data), 10), np.float32)
@@ -193,7 +195,7 @@ def test_commands(fer: Path, tmp_path: Path, mien_train: Run) -> None:
     assert cv2.imread(str(tmp_path / "sheets" / "votes.png")) is not None
 
 
-def test_evaluate_against_people(fer: Path) -> None:
+def test_evaluate_command_with_votes_scores_people_too(fer: Path) -> None:
     data = load(fer)
     votes = np.zeros((len(data), 10), np.float32)
     part = np.flatnonzero(data.splits == "validation")
@@ -215,7 +217,7 @@ def test_evaluate_against_people(fer: Path) -> None:
     assert evaluate(always_happy, data, "validation").people is None
 
 
-def test_the_index_fits_the_archive(real: Dataset) -> None:
+def test_index_covers_the_real_archive(real: Dataset) -> None:
     """All files but the 159 that FER+ took for no faces are in the index, under their names."""
     index = joined._index()
     names = {name.rsplit(".", 1)[0] for name in real.names}
@@ -227,7 +229,9 @@ def test_the_index_fits_the_archive(real: Dataset) -> None:
     assert len(numbers) > 34000
 
 
-def test_evaluate_with_people_as_the_truth(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_evaluate_command_by_votes_uses_people_as_truth(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     """The table and the plots are by the truth that was asked for; the other stands beside."""
     data = load(fer)
     votes = np.zeros((len(data), 10), np.float32)

@@ -39,7 +39,7 @@ def made(*rows: tuple[str, str, str]) -> Dataset:
     )
 
 
-def test_full_leaves_out_what_is_not_honest() -> None:
+def test_full_leaves_out_copies_conflicts_and_test_images() -> None:
     data = made(
         ("train", "happy", "a"),  # 0: kept
         ("train", "happy", "a"),  # a copy
@@ -55,7 +55,7 @@ def test_full_leaves_out_what_is_not_honest() -> None:
     assert full(data).tolist() == [0, 9]
 
 
-def test_balanced_takes_as_many_as_the_smallest_class_has(fer: Path) -> None:
+def test_balanced_takes_the_size_of_the_smallest_class(fer: Path) -> None:
     data = load(fer)
     honest = np.bincount(data.labels[full(data)]).tolist()
     # surprise lost one to a conflict with fear, sad one to PublicTest.
@@ -77,7 +77,7 @@ def test_as_published_keeps_copies(fer: Path) -> None:
     assert len({data.sha256[i] for i in chosen}) == len(chosen) - 2
 
 
-def test_the_same_seed_chooses_the_same_on_any_machine(fer: Path, tmp_path: Path) -> None:
+def test_balanced_with_one_seed_chooses_known_images(fer: Path, tmp_path: Path) -> None:
     """The order is written out here anew, from nothing but SHA-256 and the pixels."""
     data = load(fer)
     for seed in (7, 8):
@@ -89,7 +89,7 @@ def test_the_same_seed_chooses_the_same_on_any_machine(fer: Path, tmp_path: Path
     assert balanced(zipped, 7).tolist() == balanced(data, 7).tolist()
 
 
-def test_command_writes_a_manifest_that_reads_back(
+def test_subset_command_writes_a_manifest_that_reads_back(
     fer: Path, tmp_path: Path, mien_train: Run
 ) -> None:
     out = tmp_path / "sub" / "subset.csv"
@@ -109,7 +109,9 @@ def test_command_writes_a_manifest_that_reads_back(
     assert [file.name for file in out.parent.iterdir()] == ["subset.csv"]
 
 
-def test_command_says_which_class_falls_short(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_subset_command_names_classes_that_fall_short(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     code, text, err = mien_train("subset", fer, "--per-class", 17, "--out", tmp_path / "s.csv")
     assert code == 0
     assert "angry 17, disgust 16" in text
@@ -117,7 +119,7 @@ def test_command_says_which_class_falls_short(fer: Path, tmp_path: Path, mien_tr
     assert len(err.splitlines()) == 5
 
 
-def test_export_is_a_data_set_with_the_same_pixels(
+def test_subset_export_loads_with_the_same_pixels(
     fer: Path, tmp_path: Path, mien_train: Run
 ) -> None:
     folder, out = tmp_path / "export", tmp_path / "s.csv"
@@ -143,7 +145,7 @@ def test_export_is_a_data_set_with_the_same_pixels(
         (lambda t: t.replace(",happy,", ",sad,", 1), "not the image"),
     ],
 )
-def test_manifests_that_do_not_fit(
+def test_indices_of_a_manifest_of_other_data_raises(
     fer: Path, tmp_path: Path, mien_train: Run, change: Callable[[str], str], words: str
 ) -> None:
     out = tmp_path / "s.csv"
@@ -154,19 +156,21 @@ def test_manifests_that_do_not_fit(
         indices_of(data, read_manifest(out))
 
 
-def test_missing_manifest(tmp_path: Path) -> None:
+def test_read_manifest_without_a_file_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mien-train subset DATA"):
         read_manifest(tmp_path / "none.csv")
 
 
-def test_unwritable_place(fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_subset_command_to_an_unwritable_place_exits_2(
+    fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     (tmp_path / "file").write_text("x")
     code, _, err = mien_train("subset", fer, "--out", tmp_path / "file" / "s.csv")
     assert code == 2
     assert "--out" in err
 
 
-def test_real(real: Dataset) -> None:
+def test_balanced_of_real_data_has_known_counts(real: Dataset) -> None:
     data = real
     assert np.bincount(data.labels[balanced(data, 7)]).tolist() == [366] * 7
     assert np.bincount(data.labels[as_published(data, 7)]).tolist() == [436] * 7
@@ -179,7 +183,7 @@ def test_real(real: Dataset) -> None:
     assert honest == [3804, 366, 3842, 7057, 4845, 4693, 2563]
 
 
-def test_by_votes_the_classes_are_what_people_saw(
+def test_subset_command_by_votes_balances_majorities(
     fer: Path, tmp_path: Path, mien_train: Run
 ) -> None:
     """People call every happy face surprised and agree about no sad one."""

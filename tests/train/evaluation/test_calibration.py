@@ -18,21 +18,21 @@ def drawn(count: int = 20000) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
-def test_the_temperature_undoes_what_the_logits_were_stretched_by(factor: float) -> None:
+def test_fit_temperature_of_stretched_logits_is_the_stretch(factor: float) -> None:
     logits, labels = drawn()
     found = fit_temperature(logits * np.float32(factor), labels)
     assert found == pytest.approx(factor, rel=0.03)
     assert reliability(labels, softmax(logits * factor, found)).ece < 0.015
 
 
-def test_the_threshold_leaves_the_share_that_was_asked_for() -> None:
+def test_threshold_at_leaves_the_asked_coverage() -> None:
     probabilities = softmax(drawn()[0])
     threshold = threshold_at(probabilities, 0.9)
     assert (probabilities.max(axis=1) >= threshold).mean() == pytest.approx(0.9, abs=1e-3)
     assert (probabilities.max(axis=1) >= threshold_at(probabilities, 1.0)).all()
 
 
-def test_the_surest_are_right_more_often() -> None:
+def test_risk_coverage_of_confident_faces_is_more_accurate() -> None:
     logits, labels = drawn()
     probabilities = softmax(logits)
     rows = risk_coverage(probabilities, labels)

@@ -55,7 +55,7 @@ def told(data: Dataset, wrong: set[str]) -> Callable[[np.ndarray], np.ndarray]:
     return logits
 
 
-def test_copies_are_left_out(fer: Path) -> None:
+def test_evaluate_with_copies_reports_scores_without_them(fer: Path) -> None:
     """PublicTest_902 stands in train byte for byte, PublicTest_001 nearly; both are read right."""
     data = load(fer)
     validation = data.select(data.splits == "validation")
@@ -73,7 +73,7 @@ def test_copies_are_left_out(fer: Path) -> None:
     assert found.all["ece"] == pytest.approx(found.reliability.ece)
 
 
-def test_train_has_no_other_split_to_compare_with(fer: Path) -> None:
+def test_evaluate_on_train_has_no_scores_without_duplicates(fer: Path) -> None:
     data = load(fer)
     train = data.select(data.splits == "train")
     # A copy with another label makes one of the two wrong for a reader of pixels.
@@ -82,7 +82,9 @@ def test_train_has_no_other_split_to_compare_with(fer: Path) -> None:
     assert found.without_duplicates is None
 
 
-def test_command(model: Path, fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_evaluate_command_writes_metrics_and_charts(
+    model: Path, fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     code, text, _ = mien_train("evaluate", model, fer, "--out", tmp_path / "report")
     assert code == 0
     document = json.loads((tmp_path / "report" / "metrics.json").read_text())
@@ -105,7 +107,9 @@ def test_command(model: Path, fer: Path, tmp_path: Path, mien_train: Run) -> Non
     assert not list((tmp_path / "report").glob("*.part"))
 
 
-def test_command_json_on_the_test_split(model: Path, fer: Path, mien_train: Run) -> None:
+def test_evaluate_command_with_json_prints_the_test_split(
+    model: Path, fer: Path, mien_train: Run
+) -> None:
     code, text, _ = mien_train("evaluate", model / "model.keras", fer, "--split", "test", "--json")
     assert code == 0
     document = json.loads(text)
@@ -114,7 +118,9 @@ def test_command_json_on_the_test_split(model: Path, fer: Path, mien_train: Run)
     assert (model / "evaluation-test" / "metrics.json").is_file()
 
 
-def test_refusals(model: Path, fer: Path, clean: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_evaluate_command_with_wrong_input_exits_2_with_a_sentence(
+    model: Path, fer: Path, clean: Path, tmp_path: Path, mien_train: Run
+) -> None:
     for file in clean.rglob("PrivateTest_*"):
         file.unlink()
     (tmp_path / "text.keras").write_text("no model")
@@ -132,13 +138,15 @@ def test_refusals(model: Path, fer: Path, clean: Path, tmp_path: Path, mien_trai
         assert "Traceback" not in out + err
 
 
-def test_eight_labels_are_refused(fer: Path) -> None:
+def test_evaluate_with_eight_logits_raises(fer: Path) -> None:
     data = load(fer)
     with pytest.raises(UserError, match="7 logits"):
         evaluate(lambda images: np.zeros((len(images), 8), np.float32), data, "validation")
 
 
-def test_a_broken_log_is_refused(model: Path, fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_evaluate_command_with_a_broken_log_exits_2(
+    model: Path, fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "model.keras").write_bytes((model / "model.keras").read_bytes())

@@ -102,7 +102,9 @@ def checked(text: str) -> Outside:
     return parser
 
 
-def test_the_command_writes_one_page(run: Path, fer: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_report_command_with_data_writes_a_self_contained_page(
+    run: Path, fer: Path, tmp_path: Path, mien_train: Run
+) -> None:
     data = load(fer)
     votes = np.zeros((len(data), 10), np.float32)
     for i, label in enumerate(data.labels):
@@ -131,7 +133,7 @@ def test_the_command_writes_one_page(run: Path, fer: Path, tmp_path: Path, mien_
         assert words in shown, words
 
 
-def test_without_data_the_page_tells_what_is_there(run: Path, mien_train: Run) -> None:
+def test_report_command_without_data_shows_what_the_run_holds(run: Path, mien_train: Run) -> None:
     code, _, err = mien_train("report", run)
     assert code == 0, err
     shown = (run / "report.html").read_text("utf-8")
@@ -141,12 +143,14 @@ def test_without_data_the_page_tells_what_is_there(run: Path, mien_train: Run) -
     (run / "report.html").unlink()
 
 
-def test_a_run_of_nothing_but_its_record(tmp_path: Path) -> None:
+def test_page_of_an_empty_record_is_valid_html(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     checked(page(gather(tmp_path, None, None, None)))
 
 
-def test_refusals(run: Path, tmp_path: Path, mien_train: Run) -> None:
+def test_report_command_with_wrong_input_exits_2_with_a_sentence(
+    run: Path, tmp_path: Path, mien_train: Run
+) -> None:
     code, _, err = mien_train("report", tmp_path)
     assert (code, "is not a run" in err) == (2, True)
     code, _, err = mien_train("report", run, "--votes", tmp_path / "votes.csv")
@@ -156,7 +160,7 @@ def test_refusals(run: Path, tmp_path: Path, mien_train: Run) -> None:
     assert (code, "not a JSON object" in err) == (2, True)
 
 
-def test_confidence_is_fitted_to_what_it_was_trained_on(fer: Path) -> None:
+def test_measure_fits_confidence_to_the_truth_of_training(fer: Path) -> None:
     """A network that people would call right and FER-2013 wrong, sure beyond measure."""
     data = load(fer)
     part = np.flatnonzero(data.splits == "validation")
@@ -179,7 +183,7 @@ def test_confidence_is_fitted_to_what_it_was_trained_on(fer: Path) -> None:
     assert measure(data, None, happy, "votes").truth == "benchmark"
 
 
-def test_svg_charts_are_the_values_in_the_pages_ink() -> None:
+def test_charts_as_svg_have_the_values_and_the_pages_text_color() -> None:
     labels = np.array([0, 0, 1, 1])
     probabilities = np.full((4, 7), 0.02, np.float32)
     probabilities[:, 0] = 0.88

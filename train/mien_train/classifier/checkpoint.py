@@ -1,4 +1,4 @@
-"""A run's state on disk: whole at any moment, whenever the process is killed."""
+"""Checkpoints of a run: complete at any moment, even if the process is killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILES = (STATE, "run.json", WEIGHTS)  # all that a run is resumed from
 
 
 def save(run: Path, trainer: keras.Model, state: dict[str, Any]) -> None:
-    """Keep the trainer's weights, its optimizer's and ``state``.
+    """Save the weights of trainer and optimizer, and ``state``.
 
     The weights go into a file of their own name; ``state.json`` names it, and its renaming is the
     moment at which the new state counts. Only then are older weights deleted.

@@ -1,6 +1,6 @@
-"""Runs that were not trained but made of others: a model file unpacked, networks averaged.
+"""Derived runs: an unpacked model file, or an average of networks.
 
-Their run.json is that of what they were made of, with what was done to it: `mien-convert` and
+Their run.json is that of their origin, with the derivation added, so that `mien-convert` and
 `mien-train report` take them as any run.
 """
 
@@ -43,21 +43,25 @@ def averaged(
 ) -> None:
     """Write the average of networks as ``run``; see `mien_train.classifier.model_soup.average`.
 
-    Raises UserError where they are not alike, learnt from other images or labels, or ``run`` holds
-    a training run.
+    They may have learnt from different labels, as people's votes and FER-2013's; the record is the
+    first one's. Raises UserError where they are not alike, learnt from other images, or ``run``
+    holds a training run.
     """
     _require_free(run)
     records = [_read(model.parent / RECORD) for model in models]
-    for key in ("manifest_sha256", "labels"):
-        if len({record.get(key) for record in records}) > 1:
-            raise UserError(
-                f"the models learnt from different {key.removesuffix('_sha256')}: "
-                "average those of the same images and labels."
-            )
+    if len({record.get("manifest_sha256") for record in records}) > 1:
+        raise UserError(
+            "the models learnt from different images: average those of the same --subset."
+        )
     network = average(models, shares, _some(dataset))
     parts = [
-        {"file": str(Path(model.parent.name) / model.name), "sha256": sha256(model), "share": part}
-        for model, part in zip(models, shares, strict=True)
+        {
+            "file": str(Path(model.parent.name) / model.name),
+            "sha256": sha256(model),
+            "share": part,
+            "labels": record.get("labels"),
+        }
+        for model, part, record in zip(models, shares, records, strict=True)
     ]
     run.mkdir(parents=True, exist_ok=True)
     save_model(network, run / "model.keras")

@@ -1,7 +1,6 @@
-"""Makes a network that can be trained further of a model file, the int8 one that the device reads.
+"""Trainable network from an int8 model file.
 
-A model file holds all that its network has learnt, rounded to int8; so a training goes on from what
-was shipped, where the float network was not kept.
+Training can go on from a shipped model where the float network was not kept.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from mien_train.classifier.predict import inputs
 from mien_train.classifier.recipe import Recipe
 
 CONV, DEPTHWISE, DENSE = 3, 4, 9  # tensorflow/compiler/mlir/lite/schema/schema.fbs
-BATCH = 32  # faces; all layers' outputs of one stay in memory at once, 14 MB at 48 px
+BATCH_FACES = 32  # all layers' outputs of a face stay in memory, 14 MB at 48 px
 
 # Euclidean norm of a channel's kernel: the median in Keras' ImageNet weights. BatchNorm takes any
 # norm back, but a step of the optimizer is large or small by it.
@@ -76,8 +75,8 @@ def _take_statistics(network: keras.Model, faces: np.ndarray) -> None:
     norms = [la for la in network.layers if isinstance(la, keras.layers.BatchNormalization)]
     inside = keras.Model(network.input, [norm.input for norm in norms])
     sums = [np.zeros((2, len(norm.get_weights()[0]))) for norm in norms]
-    for start in range(0, len(faces), BATCH):
-        part = inside.predict_on_batch(inputs(network, faces[start : start + BATCH]))
+    for start in range(0, len(faces), BATCH_FACES):
+        part = inside.predict_on_batch(inputs(network, faces[start : start + BATCH_FACES]))
         for total, values in zip(sums, part, strict=True):
             flat = np.asarray(values, "float64").reshape(-1, values.shape[-1])
             total += len(part[0]) * np.stack([flat.mean(axis=0), (flat**2).mean(axis=0)])
@@ -113,7 +112,7 @@ def _kind(layer: keras.Layer) -> int | None:
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """What a model file says of itself. Raises UserError where it is none."""
+    """Return the metadata of a model file. Raises UserError where it has none."""
     if not path.is_file():
         raise UserError(f"there is no {path}: give a model file (.tflite) of mien-convert.")
     try:

@@ -1,4 +1,4 @@
-"""Fine-tunes the network stage by stage; may be killed at any moment and resumed."""
+"""Training loop: fine-tunes the network stage by stage, resumable after any interruption."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Averages the weights of networks that were trained on from the same one.
+"""Model soup: the average of the weights of networks fine-tuned from the same one.
 
 Such networks lie close enough together for the mean of their weights to be a network at least as
-good as the mean of their opinions, at the cost of one (Wortsman et al., "Model soups", 2022).
+good as their ensemble, at the cost of one (Wortsman et al., "Model soups", 2022).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A trained Keras model read back and asked for logits."""
+"""Inference with a trained Keras model; loading and saving it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _shapes(shapes: list[tuple[int | None, ...]]) -> str:
 
 
 def inputs(model: keras.Model, images: np.ndarray) -> Any:
-    """What ``model`` takes for gray bytes ``uint8 [n, h, w]``: float32 [n, s, s, 1] in [-1, 1].
+    """Preprocess gray bytes ``uint8 [n, h, w]`` to ``float32 [n, s, s, 1]`` in [-1, 1].
 
     Faces of another size than the model's are resized with antialiasing by the backend.
     """

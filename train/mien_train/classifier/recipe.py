@@ -1,4 +1,4 @@
-"""What a training run is asked to do: every figure that changes its outcome."""
+"""Recipe of a training run: all hyperparameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a training face may be changed."""
+    """Augmentation of training faces."""
 
     rotate: float = 18.0  # degrees, either way
     zoom: float = 0.18  # fraction of the size, larger or smaller
@@ -19,7 +19,7 @@ class Augmentation:
     degrade: float = 0.0  # probability of blur, the same of darkness, the same of a sensor's noise
 
     def times(self, factor: float) -> Augmentation:
-        """All of it ``factor`` times as far and as often; a probability at most 1."""
+        """Return all amounts times ``factor``; probabilities are at most 1."""
         amounts = {name: amount * factor for name, amount in asdict(self).items()}
         probabilities = {name: min(1.0, amounts[name]) for name in ("erase", "mixup", "degrade")}
         return Augmentation(**amounts | probabilities)

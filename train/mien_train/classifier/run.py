@@ -1,4 +1,4 @@
-"""One training run: its images, its record (run.json), and its start or resumption."""
+"""Training run: choice of images, record (run.json), start and resumption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network with what only training needs: augmentation in front, soft targets, a loss."""
+"""Training model: the network with augmentation in front, soft targets and a loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mien_train.distributed import local_shard
 
 
 class Trainer(keras.Model):
-    """Gray bytes and targets to the logits beside the targets that they are to be compared with.
+    """Gray bytes and targets to logits and augmented targets, concatenated.
 
     Input ``{"image": uint8 [n, h, w], "target": float32 [n, k]}``, output ``float32 [n, 2 k]``:
     mixing changes the targets with the faces, so that both have to pass through the same graph,

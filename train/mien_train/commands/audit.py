@@ -1,4 +1,4 @@
-"""`mien-train audit`: what is wrong with a copy of FER-2013.
+"""`mien-train audit`: counts, bad files, duplicates and altered pixels of FER-2013.
 
 mien-train audit fer2013.zip --out out/audit
 """

@@ -27,7 +27,7 @@ def average(
     from mien_train.commands.command_line import command_line
     from mien_train.data.fer2013 import load
 
-    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    dataset = load(data)  # before Keras, so that a wrong path fails at once
     start_backend()
     from mien_train.classifier.derived import averaged
 

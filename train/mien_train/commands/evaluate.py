@@ -1,4 +1,4 @@
-"""`mien-train evaluate`: what a model is worth.
+"""`mien-train evaluate`: accuracy of a Keras model.
 
 mien-train evaluate runs/balanced/model.keras fer2013.zip
 """
@@ -22,13 +22,13 @@ def evaluate(
     ] = "validation",
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for metrics.json and the plots; else beside the model."),
+        typer.Option(help="Folder for metrics.json and charts; by default in the model's folder."),
     ] = None,
     votes: VotesOption = None,
     labels: LabelsOption = "fer2013",
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
 ) -> None:
-    """Score a model with and without copies of training images, and draw what it confuses."""
+    """Score a model with and without copies of training images, and draw its confusion matrix."""
     from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
@@ -36,7 +36,7 @@ def evaluate(
 
     joined.require_votes(labels, votes)
     file = model / "model.keras" if model.is_dir() else model
-    dataset = load(data)  # before TensorFlow, so that a wrong path is told at once
+    dataset = load(data)  # before TensorFlow, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     start_backend()
     from mien_train.classifier import predict

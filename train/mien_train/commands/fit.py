@@ -111,7 +111,7 @@ def fit(
     if unlabelled and not teacher:
         raise UserError("--unlabelled needs a --teacher, which labels those images.")
     machines = distributed.parse_hosts(hosts, host_index)
-    dataset = load(data)  # before Keras, so that a wrong path is told at once
+    dataset = load(data)  # before Keras, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given: dict[str, Any] = {
         "epochs": epochs,

@@ -23,7 +23,7 @@ def votes(
     ],
     out: Annotated[Path, typer.Option(help="The votes by file name.")],
 ) -> None:
-    """Write how ten people voted on each image, and say how far FER-2013's labels agree."""
+    """Write the votes by file name, and print how far FER-2013's labels agree with them."""
     from mien.atomic import write_file
 
     from mien_train.data import ferplus as joined

@@ -1,4 +1,4 @@
-"""What is wrong with a copy of FER-2013: counts, bad files, copies, conflicting labels, pixels."""
+"""Audit of a copy of FER-2013: counts, bad files, duplicates, conflicting labels, pixels."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from mien_train.data.fer2013 import SPLITS, Dataset
 from mien_train.data.integrity import IntegrityResult, fingerprint
 from mien_train.data.labels import LABELS
 
-# How many skipped files the table names; the JSON names them all.
-_SHOWN = 20
+MAX_SKIPPED_SHOWN = 20  # the JSON names all
 
 
 @dataclass(frozen=True)
@@ -146,12 +145,12 @@ def to_text(found: Audit) -> str:
         lines.append(f"blank images: {len(found.blank)}")
     lines += ["", *_groups_text("byte-identical", found.identical, table)]
     lines += ["", *_groups_text("identical or nearly", found.near, table)]
-    says = {
+    forms = {
         "exact": "exactly the Kaggle archive's",
         "alike": "statistically as published (fer2013.csv, PrivateTest, a part, or encoded again)",
         "altered": "ALTERED",
     }
-    lines += ["", *(f"pixels of {s}: {says[v.form]}" for s, v in found.pixels.items())]
+    lines += ["", *(f"pixels of {s}: {forms[v.form]}" for s, v in found.pixels.items())]
     lines += [f"warning: {sentence}" for sentence in warnings(found)]
     return "\n".join(lines)
 
@@ -159,9 +158,9 @@ def to_text(found: Audit) -> str:
 def _problems_text(data: Dataset) -> str:
     if not data.problems:
         return "unreadable or odd-sized files: none"
-    shown = [f"  {p.name}: {p.reason}" for p in data.problems[:_SHOWN]]
-    if len(data.problems) > _SHOWN:
-        shown.append(f"  and {len(data.problems) - _SHOWN} more (--json lists all)")
+    shown = [f"  {p.name}: {p.reason}" for p in data.problems[:MAX_SKIPPED_SHOWN]]
+    if len(data.problems) > MAX_SKIPPED_SHOWN:
+        shown.append(f"  and {len(data.problems) - MAX_SKIPPED_SHOWN} more (--json lists all)")
     head = f"unreadable or odd-sized files, skipped: {len(data.problems)}"
     return "\n".join([head, *shown])
 

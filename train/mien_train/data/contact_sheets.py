@@ -1,4 +1,4 @@
-"""Contact sheets: samples of every class, copies with different labels, labels no one shares."""
+"""Contact sheets: samples of every class, copies with other labels, labels that voters reject."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def conflicts(found: Audit, limit: int = 60) -> NDArray[np.uint8]:
 def disagreements(
     dataset: Dataset, votes: NDArray[np.float32], per_class: int = 10
 ) -> NDArray[np.uint8]:
-    """A row per class of the images whose label the fewest people share, and what they say.
+    """A row per class of the images whose label the fewest people share, and their votes.
 
     Args:
         votes: float32 [n, 10], see mien_train.data.ferplus.counts.

@@ -4,8 +4,8 @@
     targets, labels = distribution(votes), majority(votes)
 
 Microsoft's fer2013new.csv has the rows of fer2013.csv in their order, so a data set read from that
-is joined by row. Kaggle's files have names of their own; ferplus_index.csv.gz says which of FER+'s
-images each of them is, found by comparing pixels. FER+ numbers its images, ferNNNNNNN.png, almost
+is joined by row. Kaggle's files have names of their own; ferplus_index.csv.gz maps them to
+FER+'s images, found by comparing pixels. FER+ numbers its images, ferNNNNNNN.png, almost
 but not quite by row (the last of 35,887 rows is fer0035801): the index holds the numbers of the
 names. Two file names of the archive stand in two class folders each, with different faces; those
 bear the class in the index ("surprise/Training_52789098.jpg").
@@ -191,7 +191,7 @@ def _by_name(dataset: Dataset, files: list[str], table: NDArray[np.float32]) -> 
     for number, file in enumerate(files):
         rows.setdefault(_with_class(file), []).append(number)
     names = Counter(map(_base, dataset.names))
-    # A name without class that several images have says of none of them what it is.
+    # A name without class that several images share is ambiguous.
     return _means(
         table,
         [

@@ -45,7 +45,7 @@ _TOLERANCE = (2.0, 1.0, 1.5)
 
 @dataclass(frozen=True)
 class IntegrityResult:
-    """What the pixels of one split are."""
+    """Integrity of the pixels of one split."""
 
     form: str  # "exact": the Kaggle archive's; "alike": statistically the published; "altered"
     images: int
@@ -60,13 +60,13 @@ class IntegrityResult:
 
 
 def fingerprint(dataset: Dataset) -> dict[str, IntegrityResult]:
-    """A verdict per split that is present."""
-    verdicts = {}
+    """Return the integrity of each split that is present."""
+    found = {}
     for split, published in PUBLISHED_COUNTS.items():
         part = dataset.select(dataset.splits == split)
         if len(part):
-            verdicts[split] = _judge(part, split, published)
-    return verdicts
+            found[split] = _check_split(part, split, published)
+    return found
 
 
 def split_digest(part: Dataset) -> str:
@@ -86,7 +86,7 @@ def statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     return out
 
 
-def _judge(part: Dataset, split: str, published: int) -> IntegrityResult:
+def _check_split(part: Dataset, split: str, published: int) -> IntegrityResult:
     share = np.bincount(part.labels, minlength=len(LABELS)) / len(part)
     known = np.array([_KNOWN[name] for name in LABELS])  # [class, statistic, (mean, deviation)]
     expected = share @ known[:, :, 0]

@@ -127,7 +127,7 @@ def manifest_text(dataset: Dataset, indices: NDArray[np.int64], note: str) -> st
 
 
 def write_manifest(path: Path, dataset: Dataset, indices: NDArray[np.int64], note: str) -> str:
-    """Write the manifest beside `path` and rename it; returns its SHA-256 (hex)."""
+    """Write the manifest atomically; returns its SHA-256 (hex)."""
     data = manifest_text(dataset, indices, note).encode()
     write_file(path, data)
     return hashlib.sha256(data).hexdigest()
@@ -174,7 +174,7 @@ def indices_of(dataset: Dataset, rows: list[Row]) -> NDArray[np.int64]:
         if dataset.sha256[index] != row.sha256 or LABELS[dataset.labels[index]] != row.label:
             raise UserError(
                 f"{row.path} is not the image that the manifest describes; "
-                "the data was altered: mien-train audit says more."
+                "the data was altered; see mien-train audit."
             )
         found.append(index)
     return np.array(found, np.int64)
@@ -192,16 +192,16 @@ def export(folder: Path, dataset: Dataset, indices: NDArray[np.int64]) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty; choose another folder with --export.")
-    beside = temp_path(folder)
+    part = temp_path(folder)
     try:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(part, ignore_errors=True)
         for i in indices:
-            file = (beside / dataset.names[i]).with_suffix(".png")
+            file = (part / dataset.names[i]).with_suffix(".png")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(cv2.imencode(".png", dataset.images[i])[1].tobytes())
         if folder.exists():
             folder.rmdir()
-        beside.replace(folder)
+        part.replace(folder)
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror}; choose another folder with --export."

@@ -1,9 +1,9 @@
-"""What is made of logits: the temperature, and the threshold under which it is "uncertain".
+"""Confidence calibration: temperature, and the threshold of "uncertain".
 
 Both are fitted on validation faces, to the truth that the model was trained for: people's majority
 where it was trained on votes, else FER-2013's labels. The threshold's rule: the confidence that
-nine of ten of these faces reach (`coverage` 0.9), so that the device says "uncertain" of the tenth
-that it is least sure of; what this buys stands in `risk_coverage`.
+nine of ten of these faces reach (`coverage` 0.9), so that the least confident tenth is
+"uncertain"; `risk_coverage` has the accuracy that this buys.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def fit_temperature(logits: Logits, labels: Labels) -> float:
 def threshold_at(probabilities: Probabilities, coverage: float) -> float:
     """Return the confidence that the share `coverage` of the faces reaches.
 
-    `probabilities` is [n, K]. The device says "uncertain" of what lies under it.
+    `probabilities` is [n, K]. Predictions below it are "uncertain".
     """
     return float(np.quantile(probabilities.max(axis=1), 1 - coverage))
 

@@ -1,1 +1,0 @@
-"""Training and scoring of the former face networks."""

@@ -1,0 +1,53 @@
+"""docs/results.csv, and the tables and sizes that pages make of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_SPEC = importlib.util.spec_from_file_location("results", ROOT / "scripts" / "results.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+results = importlib.util.module_from_spec(_SPEC)
+sys.modules["results"] = results
+_SPEC.loader.exec_module(results)
+
+
+def test_tables_of_the_pages_are_those_of_the_results() -> None:
+    rows = results.read_results()
+    for page in results.PAGES:
+        text = page.read_text("utf-8")
+        assert results.with_tables(text, rows) == text, "python scripts/results.py tables"
+    assert "<!-- results: models -->\n| name" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_results_are_of_the_shipped_files() -> None:
+    from mien.tflite.model_file import load_model
+
+    rows = results.read_results()
+    for name in results.MODELS:
+        model = load_model(name)
+        mine = {row.measure: row for row in rows if row.model == name}
+        assert {row.version for row in mine.values()} == {model.metadata.version}
+        assert abs(mine["file_mb"].value - model.path.stat().st_size / 1e6) < 1e-3
+        measured = model.metadata.metrics["int8"]
+        for key in ("accuracy", "balanced_accuracy"):
+            assert abs(mine[f"benchmark_{key}"].value - measured[key]) < 1e-3
+
+
+def test_every_result_has_its_status_and_command() -> None:
+    for row in results.read_results():
+        assert row.command
+        assert row.train_status in ("trained", "tuned", "unseen", "unknown", "")
+        assert row.measure == "file_mb" or 0 <= row.value <= 1
+
+
+def test_sizes_in_the_readme_are_the_models_own() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    sizes = {f"{row.value:.1f}" for row in results.read_results() if row.measure == "file_mb"}
+    named = re.findall(r"model file of (\d+\.\d+) MB", text)
+    assert named
+    assert set(named) <= sizes
