@@ -222,13 +222,17 @@ def write(
     """
     with replacing(out, "--out") as part:
         part.write_bytes(pack(flatbuffer, metadata))
-        text = card(load_model(part).metadata)
-        member = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes anywhere
-        member.compress_type = zipfile.ZIP_DEFLATED
-        member.create_system = 3
-        member.external_attr = 0o644 << 16
-        with zipfile.ZipFile(part, "a") as archive:
-            archive.writestr(member, text)
+        append_card(part, card(load_model(part).metadata))
+
+
+def append_card(file: Path, text: str) -> None:
+    """Append a card's Markdown to a model file that has metadata already."""
+    member = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes anywhere
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.create_system = 3
+    member.external_attr = 0o644 << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(member, text)
 
 
 def read_card(path: Path) -> str:

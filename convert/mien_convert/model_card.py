@@ -40,7 +40,7 @@ def reproduction_commands(context: typer.Context, training: dict[str, Any]) -> l
 
     Paths outside the working folder are cut to their last part.
     """
-    words = ["mien-convert", "model"]
+    words = ["mien-convert", context.info_name or "model"]
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if source is None or source.name != "COMMANDLINE":

@@ -7,6 +7,7 @@ from mien.entry_point import common_options, run_app
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
+from mien_train.commands.detector import detector
 from mien_train.commands.evaluate import evaluate
 from mien_train.commands.eyes import eyes
 from mien_train.commands.eyes_label import eyes_label
@@ -35,6 +36,7 @@ app.command("average")(average)
 app.command("report")(report)
 app.command("eyes")(eyes)
 app.command("eyes-label")(eyes_label)
+app.command("detector")(detector)
 
 
 def main() -> None:
