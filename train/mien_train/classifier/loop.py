@@ -117,7 +117,8 @@ def fit(
             first = state["epoch"] if state["stage"] == stage.name else 0
             if first < stage.epochs:
                 _report(
-                    f"stage {stage.name}: {stage.epochs} epochs of {len(batches)} batches, "
+                    f"stage {stage.name}: {stage.epochs} epoch{'s' * (stage.epochs != 1)} of "
+                    f"{len(batches)} batches, "
                     f"{stage.size} px, learning rate {stage.rate:g}"
                 )
             trainer = _trainer(trainer, network, recipe, stage, batches, teacher)
