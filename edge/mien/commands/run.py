@@ -12,6 +12,7 @@ from typing import Annotated
 import cv2
 import typer
 
+from mien.alertness.reader import AlertnessReader
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.commands.options import DetectorOption, LandmarksOption
@@ -76,6 +77,13 @@ def run(
         ),
     ] = None,
     landmarks: LandmarksOption = False,
+    alertness: Annotated[
+        bool,
+        typer.Option(
+            "--alertness",
+            help="Read eyes, yawns and head too: blinks, PERCLOS, microsleeps (docs/alertness.md).",
+        ),
+    ] = False,
     csv: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write one row per face and frame."),
@@ -236,7 +244,7 @@ def run(
     if jsonl is None and rotation not in (Rotation(), Rotation(append=True)):
         raise UserError("--jsonl-size and --jsonl-keep are for --jsonl; give that too.")
     outputs = OutputOptions(
-        *(jsonl, csv, video, window, duration, max_frames, blur), rotation, every, landmarks
+        *(jsonl, csv, video, window, duration, max_frames, blur), rotation, every, landmarks, alertness
     )
     written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
@@ -262,7 +270,7 @@ def run(
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     integrations = check_integrations(
         *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
-        *(web_root, allow_host or ()),
+        *(web_root, allow_host or (), alertness),
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
     engine = VideoPipeline(
@@ -272,6 +280,7 @@ def run(
         max_faces,
         loaded_profile,
         open_detector(detector),
+        AlertnessReader() if alertness else None,
     )
     status_line = StatusLine()
     shutdown = ShutdownSignal()

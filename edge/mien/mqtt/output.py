@@ -60,6 +60,7 @@ class MqttOutput:
         max_queued: int = MAX_QUEUED,
         max_reconnect_s: int = MAX_RECONNECT_S,
         temperature: Callable[[], float | None] = cpu_temperature,
+        alertness: bool = False,
     ) -> None:
         check_installed()
         self.broker = broker
@@ -79,7 +80,7 @@ class MqttOutput:
         self._arrived: set[int] = set()  # numbers of messages that the broker has
         self._closing = False
         self._trouble_reported: str | None = None  # the last trouble said, so that it is said once
-        self._discovery = discovery(broker, labels, board_name())
+        self._discovery = discovery(broker, labels, board_name(), alertness)
         self._client = self._make_client(password, max_reconnect_s)
         self._worker = threading.Thread(target=self._publish, name="mien-mqtt", daemon=True)
         self._client.connect_async(broker.host, broker.port, keepalive=30)

@@ -31,6 +31,7 @@ class IntegrationOptions:
     broker: Broker | None
     password: str | None = field(repr=False)
     rules: tuple[Rule, ...]
+    alertness: bool = False  # eyes, mouth and head are read
 
     def pause_switch(self) -> PauseSwitch | None:
         """Return a new switch, where somebody may pause the camera."""
@@ -47,6 +48,7 @@ def check_integrations(
     labels: Sequence[str],
     web_root: str | None = None,
     allow_host: Sequence[str] = (),
+    alertness: bool = False,
 ) -> IntegrationOptions:
     """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
     page = broker = password = None
@@ -82,8 +84,8 @@ def check_integrations(
     if on:
         from mien.reactions.rules import parse_rule
 
-        rules = tuple(parse_rule(text, labels) for text in on)
-    return IntegrationOptions(page, broker, password, rules)
+        rules = tuple(parse_rule(text, labels, alertness) for text in on)
+    return IntegrationOptions(page, broker, password, rules, alertness)
 
 
 def open_integrations(
@@ -106,7 +108,12 @@ def open_integrations(
         if options.broker is not None:
             from mien.mqtt.output import MqttOutput
 
-            outputs.append(MqttOutput(options.broker, options.password, labels, pause, say))
+            outputs.append(
+                MqttOutput(
+                    *(options.broker, options.password, labels, pause, say),
+                    alertness=options.alertness,
+                )
+            )
         if options.rules:
             from mien.reactions.output import ReactionsOutput
 

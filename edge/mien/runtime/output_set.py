@@ -40,6 +40,7 @@ class OutputOptions:
     rotation: Rotation = EMPTIED  # of the JSONL; `append` also of the CSV
     every: float | None = None  # s of the source's time between two frames in JSONL and CSV
     landmarks: bool = False  # in JSONL
+    alertness: bool = False  # columns of the CSV
 
 
 class Output(Protocol):
@@ -80,7 +81,9 @@ class OutputSet:
             with shutdown.waiting():  # a named pipe opens when somebody reads it
                 self._records.append(JsonlOutput(options.jsonl, options.rotation, options.landmarks))
         if options.csv is not None:
-            self._records.append(CsvOutput(options.csv, labels, options.rotation.append))
+            self._records.append(
+                CsvOutput(options.csv, labels, options.rotation.append, options.alertness)
+            )
         if options.video is not None:
             fps = source.fps or DEFAULT_VIDEO_FPS
             self._screens.append(VideoOutput(options.video, fps, follow_time=source.live))

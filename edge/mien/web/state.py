@@ -102,6 +102,9 @@ class PageState:
                 second.readings += 1
                 for label, p in face.prediction.probabilities.items():
                     second.sums[label] = second.sums.get(label, 0.0) + float(p)
+            for face in result.faces:
+                for event in face.alertness.events if face.alertness else ():
+                    self._note(event.kind.replace("_", " "), None)
             self._debounce(result.faces[0].prediction.emotion if result.faces else "no face", now)
 
     def changed(self, change: Change) -> None:

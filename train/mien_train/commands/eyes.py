@@ -16,7 +16,7 @@ import typer
 from mien.atomic import sha256, write_file
 from mien.errors import UserError
 
-from mien_train.commands.command_line import typed
+from mien_train.commands.command_line import command_line
 
 
 def eyes(
@@ -36,23 +36,16 @@ def eyes(
     It takes some four minutes of one CPU core.
     """
     from mien_train.backend import start_backend
-    from mien_train.eyes.patches import read_labels, read_patches
+    from mien_train.eyes.patches import read_part
 
-    if part not in ("eyes", "mouth"):
-        raise UserError(f"--part must be eyes or mouth, got {part}.")
-    if part == "mouth" and labels is None:
-        raise UserError("--part mouth needs --labels, the file of mien-train eyes-label.")
-    patches = read_patches(data) if part == "eyes" else None
-    if labels is not None:
-        more = read_labels(labels, part)
-        patches = more if patches is None else patches.joined(more)
-    assert patches is not None
+    patches = read_part(part, data, labels)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     start_backend()
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     from mien_train.eyes import measure
-    from mien_train.eyes.train import PARTS, Recipe, crops, logits, train
+    from mien_train.eyes.parts import PARTS, crops
+    from mien_train.eyes.train import Recipe, logits, train
 
     recipe = Recipe(seed=seed) if steps is None else Recipe(seed=seed, steps=steps)
     learnt, held = (patches.where(patches.split == name) for name in ("train", "val"))
@@ -68,7 +61,7 @@ def eyes(
         network = train(learnt, PARTS[part], recipe, done)
     rows = measure.measure(held, logits(network, crops(held, PARTS[part]))[:, 0], part == "eyes")
     record = {
-        "command": typed(),
+        "command": command_line(),
         "part": part,
         "recipe": asdict(recipe),
         "data": {

@@ -21,15 +21,15 @@ Floats = npt.NDArray[np.float32]
 class Augmentation:
     """How far a patch is changed; each value was set so that changed patches look natural."""
 
-    scale: float = 1.35  # crop width from its own / scale to its own * scale
+    scale: float = 1.25  # crop width from its own / scale to its own * scale
     shift: float = 0.08  # standard deviation of the center, eye distances: a detector's landmarks
     angle: float = 8.0  # standard deviation, degrees
     contrast: float = 0.45  # standard deviation of the log of the gain
     brightness: float = 30.0  # standard deviation, gray levels
     noise: float = 6.0  # greatest standard deviation, gray levels
-    coarse: float = 0.5  # probability of a face too small for the network's input
+    coarse: float = 0.35  # probability of a face too small for the network's input
     coarsest: float = 12.0  # px, the crop's width in the smallest face
-    hidden: float = 0.15  # probability of a lens or a glare that hides the eye
+    hidden: float = 0.1  # probability of a lens or a glare that hides the eye
 
 
 def crop(image: Gray, span: float, shape: CropShape) -> Gray:

@@ -13,7 +13,7 @@ import keras
 from mien.alertness.crop import CropShape
 
 STEM = 16  # channels of the first convolution, stride 2
-BLOCKS = ((24, 1), (32, 2), (48, 1), (64, 2))  # channels and stride
+BLOCKS = ((32, 1), (48, 2), (64, 1), (96, 2))  # channels and stride
 MOMENTUM = 0.95  # of BatchNorm: some thousand steps in all
 
 

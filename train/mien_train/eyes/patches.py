@@ -65,6 +65,22 @@ class Patches:
         )
 
 
+def read_part(part: str, data: Path, labels: Path | None) -> Patches:
+    """Return the patches of a part, "eyes" or "mouth", of an archive and of pseudo-labels.
+
+    Raises:
+        UserError: there is no such part, or a file is missing or damaged.
+    """
+    if part not in ("eyes", "mouth"):
+        raise UserError(f"--part must be eyes or mouth, got {part}.")
+    if part == "mouth":
+        if labels is None:
+            raise UserError("--part mouth needs --labels, the file of mien-train eyes-label.")
+        return read_labels(labels, part)
+    patches = read_patches(data)
+    return patches if labels is None else patches.joined(read_labels(labels, part))
+
+
 def read_patches(path: Path) -> Patches:
     """Read open and closed eyes from a zip file or folder with an index.
 

@@ -9,34 +9,21 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from mien.alertness.crop import EYE, MOUTH, CropShape
 
-from mien_train.eyes.augment import Augmentation, augmented, crop
+from mien_train.eyes.augment import Augmentation, augmented
 from mien_train.eyes.model import build
-from mien_train.eyes.patches import EYE_SPANS, MOUTH_SPANS, Patches
+from mien_train.eyes.parts import Crops, Part
+from mien_train.eyes.patches import Patches
 
 STATISTICS_BATCHES = 50
 Floats = npt.NDArray[np.float32]
-Crops = npt.NDArray[np.uint8]  # [n, h, w]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of the face with a network of its own."""
-
-    name: str
-    shape: CropShape
-    spans: dict[str, float]  # width of a patch in eye distances, by its source
-
-
-PARTS = {"eyes": Part("eyes", EYE, EYE_SPANS), "mouth": Part("mouth", MOUTH, MOUTH_SPANS)}
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained."""
 
-    steps: int = 5000
+    steps: int = 4500
     batch: int = 128  # patches a step
     rate: float = 4e-3  # peak learning rate of AdamW, one cosine
     decay: float = 1e-3  # weight decay
@@ -108,12 +95,6 @@ def _batch(
         state = np.clip(patches.state[index], recipe.smoothing, 1 - recipe.smoothing)
         targets.append((state, float(seen)))
     return to_input(np.stack(views)), np.array(targets, np.float32)
-
-
-def crops(patches: Patches, part: Part) -> Crops:
-    """Return the crops of all patches as the device would cut them, uint8 [n, h, w]."""
-    pairs = zip(patches.images, patches.source, strict=True)
-    return np.stack([crop(image, part.spans[source], part.shape) for image, source in pairs])
 
 
 def to_input(views: Crops) -> Floats:
