@@ -22,7 +22,7 @@ from mien.evaluation.metrics import score
 from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
-from mien_train.evaluation.calibration import risk_coverage, threshold_at
+from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
 
 from mien_convert.evaluate import ValidationResult
 from mien_convert.export import Converted
@@ -78,7 +78,8 @@ def metrics(
     """Return the measures of the float and the int8 model, fractions, on the validation faces.
 
     The first ones are against FER-2013's labels, as `mien eval` measures; with `people` (int64 [n],
-    -1 where they did not agree) those against what people see follow. `duplicated` (bool [n]) marks
+    -1 where they did not agree) those against what people see follow, and on the faces that
+    FER-2013 labels alike ("agreed"). `duplicated` (bool [n]) marks
     the faces with a byte-identical twin in training. ECEs are those of the packed temperature, as
     the device applies it.
     """
@@ -99,6 +100,9 @@ def metrics(
         found["people"] = measure(people, people >= 0)
         if (~duplicated & (people >= 0)).any():
             found["people"]["without_duplicates"] = measure(people, ~duplicated & (people >= 0))
+        agreed = people == validation.labels
+        if agreed.any():
+            found["agreed"] = measure(people, agreed)
     curve = risk_coverage(
         softmax(result.int8_logits[known], result.temperature), result.truth[known]
     )
@@ -193,10 +197,18 @@ def _recipe(run: dict[str, Any], key: str) -> Any:
     return recipe.get(key, "") if isinstance(recipe, dict) else ""
 
 
-def threshold(result: ValidationResult, coverage: float) -> float:
-    """Return the confidence below which a prediction is "uncertain"."""
-    logits = result.int8_logits[result.known]
-    return threshold_at(softmax(logits, result.temperature), coverage)
+def threshold(result: ValidationResult, accuracy: float) -> float:
+    """Return the confidence below which a prediction is "uncertain".
+
+    `accuracy` is that of the predictions above it, on the validation faces as they are and
+    corrupted.
+    """
+    logits = result.corrupted_logits[:, result.known]
+    return threshold_at_accuracy(
+        softmax(logits.reshape(-1, logits.shape[2]), result.temperature),
+        np.tile(result.truth[result.known], len(logits)),
+        accuracy,
+    )
 
 
 def check_writable(out: Path) -> None:

@@ -147,8 +147,9 @@ def _people(measured: dict[str, Any]) -> str:
     judge = "people" if measured["judged_by"] == "votes" else "FER-2013's labels"
     return (
         f" `people` is the majority of ten people's votes (FER+) on the {measured['people']['n']} "
-        f"faces where there is one of the seven. The temperature and the threshold were fitted to "
-        f"{judge}."
+        "faces where there is one of the seven; `agreed` are those that FER-2013 labels alike. The "
+        f"temperature and the threshold were fitted to {judge}, on the faces as they are and on "
+        "the same blurred, noisy, dark, compressed, small and rotated."
     )
 
 
@@ -157,7 +158,11 @@ def _measures(metadata: Metadata) -> str:
     groups = [("", measured)]
     groups += [
         (title, measured[key])
-        for title, key in ((", no copies", "without_duplicates"), (", people", "people"))
+        for title, key in (
+            (", no copies", "without_duplicates"),
+            (", people", "people"),
+            (", agreed", "agreed"),
+        )
         if key in measured
     ]
     people = measured.get("people", {})
