@@ -133,7 +133,10 @@ def run(
             reopen = partial(open_source, source, want_color, mode, status_line.say, give_up)
             frames = PausableSource(frames, reopen, pause)
         with contextlib.closing(frames):
-            opened = open_integrations(integrations, frames.name, labels, pause, status_line.say)
+            title = frames.name
+            if loaded_profile is not None:
+                title += f", profile {loaded_profile.name}"
+            opened = open_integrations(integrations, title, labels, pause, status_line.say)
             run_loop(frames, engine, outputs, shutdown, status_line, limits, opened)
 
 
