@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -23,6 +22,7 @@ from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
+from mien_train.json_file import read_json
 
 from mien_convert.evaluate import ValidationResult
 from mien_convert.export import Converted
@@ -143,13 +143,9 @@ def training(model: Path, converted: Converted) -> dict[str, Any]:
 def read_run(path: Path) -> dict[str, Any]:
     """Return the provenance that mien-train wrote, without folders of its machine; {} if none."""
     try:
-        run = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        run = None
-    if not isinstance(run, dict):
-        print(f"mien-convert: {path} is no JSON object and is left out", file=sys.stderr)
+        run = read_json(path, {})
+    except UserError as error:
+        print(f"mien-convert: {error} It is left out.", file=sys.stderr)
         return {}
     return {str(key): _without_folders(value) for key, value in run.items()}
 

@@ -22,7 +22,7 @@ anywhere: not for hiring, grading, policing, insurance, credit or lie detection.
 LIMITS = """\
 - A network reads the expression of a face, not what the person feels.
 - FER-2013's labels are not what people see: the majority of ten people (FER+) gives the same label
-  for 62.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
+  for 61.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
   learnt labelling.
 - The pictures were found by web search: posed and theatrical faces, of unknown age, sex, origin and
   skin colour. How the errors are spread over groups of people is not known, so assume that they
