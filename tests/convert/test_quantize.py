@@ -106,7 +106,7 @@ def test_to_int8_centers_logits_on_the_calibration_faces(float32: bytes) -> None
     faces, _ = stripes.faces(20, seed=9)
     exact = logits(float32, faces)
     plain = logits(quantize(float32, measure(float32, faces)), faces)
-    centred = logits(to_int8(float32, faces), faces)
+    centered = logits(to_int8(float32, faces), faces)
     before = np.abs((plain - exact).mean(axis=0)).max()
-    after = np.abs((centred - exact).mean(axis=0)).max()
+    after = np.abs((centered - exact).mean(axis=0)).max()
     assert after < 0.5 * before

@@ -29,7 +29,7 @@ def write_csv(path: Path, head: str = "emotion,pixels,Usage") -> list[np.ndarray
     return images
 
 
-def test_folder(fer: Path) -> None:
+def test_load_of_a_folder_lists_images_and_problems(fer: Path) -> None:
     data = load(fer)
     assert len(data) == 7 * (16 + 3 + 2) + 5
     assert {p.name: p.reason for p in data.problems} == BAD
@@ -45,7 +45,7 @@ def test_folder(fer: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", ["", "archive/", "a/b/c/"])
-def test_zip_is_read_as_the_folder(fer: Path, tmp_path: Path, inside: str) -> None:
+def test_load_of_a_zip_equals_the_folder(fer: Path, tmp_path: Path, inside: str) -> None:
     archive = pack(fer, tmp_path / "fer.zip", inside)
     with zipfile.ZipFile(archive, "a") as more:
         more.writestr("__MACOSX/train/angry/._Training_000.jpg", b"x")
@@ -56,11 +56,11 @@ def test_zip_is_read_as_the_folder(fer: Path, tmp_path: Path, inside: str) -> No
     assert packed.problems == folder.problems
 
 
-def test_folder_inside_a_folder(fer: Path) -> None:
+def test_load_of_a_folder_inside_a_folder_finds_it(fer: Path) -> None:
     assert load(fer.parent).names == load(fer).names
 
 
-def test_csv(tmp_path: Path) -> None:
+def test_load_of_a_csv_equals_its_pictures(tmp_path: Path) -> None:
     images = write_csv(tmp_path / "fer2013.csv")
     data = load(tmp_path / "fer2013.csv")
     assert len(data) == 21
@@ -74,7 +74,7 @@ def test_csv(tmp_path: Path) -> None:
         assert data.splits[i] == ("train", "validation", "test")[row // 7]
 
 
-def test_csv_with_bad_rows(tmp_path: Path) -> None:
+def test_load_of_a_csv_with_bad_rows_skips_them(tmp_path: Path) -> None:
     path = tmp_path / "fer2013.csv"
     write_csv(path)
     with path.open("a") as file:
@@ -92,14 +92,14 @@ def test_csv_with_bad_rows(tmp_path: Path) -> None:
     assert "not a square" in next(p.reason for p in data.problems if "row00027" in p.name)
 
 
-def test_csv_in_a_zip_and_with_other_columns(tmp_path: Path) -> None:
+def test_load_of_a_csv_in_a_zip_with_other_columns_works(tmp_path: Path) -> None:
     write_csv(tmp_path / "one.csv", "emotion, pixels , USAGE")
     with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
         archive.write(tmp_path / "one.csv", "fer2013/fer2013.csv")
     assert load(tmp_path / "one.zip").sha256 == load(tmp_path / "one.csv").sha256
 
 
-def test_select(fer: Path) -> None:
+def test_select_keeps_the_order_of_indices(fer: Path) -> None:
     data = load(fer)
     part = data.select(data.splits == "validation")
     assert len(part) == 22
@@ -108,7 +108,7 @@ def test_select(fer: Path) -> None:
     assert data.select(np.array([5, 3])).names == [data.names[5], data.names[3]]
 
 
-def test_corrupt_and_encrypted_members_are_skipped(clean: Path, tmp_path: Path) -> None:
+def test_load_of_a_zip_with_corrupt_members_skips_them(clean: Path, tmp_path: Path) -> None:
     archive = pack(clean, tmp_path / "fer.zip")
     data = bytearray(archive.read_bytes())
     start = data.index(b"\xff\xd8\xff")  # the first picture's first bytes
@@ -124,7 +124,9 @@ def test_corrupt_and_encrypted_members_are_skipped(clean: Path, tmp_path: Path) 
     ("name", "words"),
     [("../evil.jpg", "outside"), ("/etc/evil.jpg", "outside"), ("C:\\evil.jpg", "outside")],
 )
-def test_members_that_point_outside(clean: Path, tmp_path: Path, name: str, words: str) -> None:
+def test_load_of_a_zip_with_outside_members_raises(
+    clean: Path, tmp_path: Path, name: str, words: str
+) -> None:
     archive = pack(clean, tmp_path / "fer.zip")
     with zipfile.ZipFile(archive, "a") as more:
         more.writestr(name, b"x")
@@ -185,7 +187,7 @@ def make_csv_without_rows(folder: Path) -> Path:
         (make_csv_without_rows, "no FER-2013 rows"),
     ],
 )
-def test_refusals(
+def test_load_of_unfit_data_raises(
     clean: Path,
     make: Callable[[Path], Path],
     words: str,
@@ -201,7 +203,7 @@ def test_refusals(
     assert err.endswith(".\n")
 
 
-def test_real(real: Dataset) -> None:
+def test_load_of_real_data_has_known_counts(real: Dataset) -> None:
     data = real
     train = np.bincount(data.labels[data.splits == "train"]).tolist()
     validation = np.bincount(data.labels[data.splits == "validation"]).tolist()

@@ -49,27 +49,27 @@ class Augment(keras.layers.Layer):
         return self._mix(x, targets)
 
     def _geometry(self, x: Any) -> Any:
-        """Flip, rotate, zoom and shift about the centre, all in one resampling."""
+        """Flip, rotate, zoom and shift about the center, all in one resampling."""
         a = self.amounts
         n, side = ops.shape(x)[0], x.shape[1]
         angle = self._uniform(n, -a.rotate, a.rotate) * (3.14159265 / 180.0)
         scale = 1.0 + self._uniform(n, -a.zoom, a.zoom)
         flip = ops.where(self._uniform(n, 0.0, 1.0) < 0.5, -1.0, 1.0)
         cos, sin = ops.cos(angle) * scale, ops.sin(angle) * scale
-        centre = (side - 1) / 2.0
-        shift_x = centre + self._uniform(n, -a.shift, a.shift) * side
-        shift_y = centre + self._uniform(n, -a.shift, a.shift) * side
-        # Output pixel -> input pixel: rotate about the centre after an optional mirror.
+        center = (side - 1) / 2.0
+        shift_x = center + self._uniform(n, -a.shift, a.shift) * side
+        shift_y = center + self._uniform(n, -a.shift, a.shift) * side
+        # Output pixel -> input pixel: rotate about the center after an optional mirror.
         a0, a1 = cos * flip, -sin
         b0, b1 = sin * flip, cos
         zero = ops.zeros_like(cos)
         rows = [
             a0,
             a1,
-            shift_x - (a0 + a1) * centre,
+            shift_x - (a0 + a1) * center,
             b0,
             b1,
-            shift_y - (b0 + b1) * centre,
+            shift_y - (b0 + b1) * center,
             zero,
             zero,
         ]

@@ -95,10 +95,10 @@ def near_pairs(
     count = len(images)
     together = images if others is None else np.concatenate([images, others])
     band = _band_pass(together)
-    centre = _describe(band, 0, 0)
-    sample = centre[:: max(1, len(centre) // 8000)]
+    center = _describe(band, 0, 0)
+    sample = center[:: max(1, len(center) // 8000)]
     basis = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :_DIMENSIONS]
-    query = _unit((centre if others is None else centre[:count]) @ basis)
+    query = _unit((center if others is None else center[:count]) @ basis)
     first = 0 if others is None else count
     candidates: list[NDArray[np.int64]] = []
     shifts = [(dy, dx) for dy in (-2, 0, 2) for dx in (-2, 0, 2)]
@@ -158,13 +158,13 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest correlation of a's central window with b's windows moved by up to 3 pixels, [n]."""
     side = SIDE - 2 * _SHIFT
-    centre = a[:, _SHIFT:-_SHIFT, _SHIFT:-_SHIFT].reshape(len(a), -1)
-    centre = _unit(centre - centre.mean(axis=1, keepdims=True))
+    center = a[:, _SHIFT:-_SHIFT, _SHIFT:-_SHIFT].reshape(len(a), -1)
+    center = _unit(center - center.mean(axis=1, keepdims=True))
     best = np.full(len(a), -1.0, np.float32)
     for y in range(2 * _SHIFT + 1):
         for x in range(2 * _SHIFT + 1):
             window = b[:, y : y + side, x : x + side].reshape(len(b), -1)
             spread = (window**2).sum(axis=1) - window.sum(axis=1) ** 2 / window.shape[1]
-            product = (centre * window).sum(axis=1) / np.sqrt(np.maximum(spread, 1e-6))
+            product = (center * window).sum(axis=1) / np.sqrt(np.maximum(spread, 1e-6))
             best = np.maximum(best, product)
     return best
