@@ -10,6 +10,7 @@ from mien_train.commands.average import average
 from mien_train.commands.evaluate import evaluate
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
+from mien_train.commands.score import score
 from mien_train.commands.subset import subset
 from mien_train.commands.unpack import unpack
 from mien_train.commands.votes import votes
@@ -31,6 +32,7 @@ app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
 app.command("report")(report)
+app.command("score")(score)
 
 
 def main() -> None:
