@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from mien.errors import UserError
+from mien.image import load_image
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.data.subset import balanced
@@ -41,14 +42,16 @@ def read_faces(path: Path) -> Images:
     Raises UserError where there are too few or they are no gray faces of one size.
     """
     if path.is_dir():
-        pictures = [cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in sorted(path.iterdir())]
-        found = [picture for picture in pictures if picture is not None]
+        found = []
+        for file in sorted(path.iterdir()):
+            with contextlib.suppress(UserError):  # not a picture
+                found.append(load_image(file).gray)
         if len({picture.shape for picture in found}) > 1:
             raise UserError(f"the pictures in {path} differ in size; cut all faces to one size.")
         faces = np.asarray(found)
     else:
         try:
-            faces = np.load(path, allow_pickle=False)
+            faces = np.load(path, mmap_mode="r", allow_pickle=False)  # a header may claim anything
         except (OSError, ValueError, EOFError) as error:
             raise UserError(
                 f"{path} is neither a folder of pictures nor a .npy file; give calibration faces "

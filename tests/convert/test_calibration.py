@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from mien.errors import UserError
-from mien_convert.calibration import MINIMUM, balanced_faces, read_faces
+from mien_convert.calibration import MIN_FACES, balanced_faces, read_faces
 from mien_train.data.fer2013 import Dataset, digest, load
 
 
@@ -32,7 +32,7 @@ def test_balanced_faces_of_too_few_raises(small_data: Path) -> None:
 
 
 def test_read_faces_takes_arrays_and_folders(tmp_path: Path) -> None:
-    faces = np.random.default_rng(0).integers(0, 256, (MINIMUM, 20, 20), np.uint8)
+    faces = np.random.default_rng(0).integers(0, 256, (MIN_FACES, 20, 20), np.uint8)
     np.save(tmp_path / "faces.npy", faces)
     assert (read_faces(tmp_path / "faces.npy") == faces).all()
     folder = tmp_path / "pictures"
@@ -50,10 +50,19 @@ def test_read_faces_of_unfit_files_raises(content: str, tmp_path: Path) -> None:
         path.write_text("no array")
     elif content != "missing":
         array = {
-            "few": np.zeros((MINIMUM - 1, 8, 8), np.uint8),
-            "float": np.zeros((MINIMUM, 8, 8), np.float32),
-            "flat": np.zeros((MINIMUM, 64), np.uint8),
+            "few": np.zeros((MIN_FACES - 1, 8, 8), np.uint8),
+            "float": np.zeros((MIN_FACES, 8, 8), np.float32),
+            "flat": np.zeros((MIN_FACES, 64), np.uint8),
         }[content]
         np.save(path, array)
     with pytest.raises(UserError, match=r"calibration"):
+        read_faces(path)
+
+
+def test_read_faces_of_an_array_that_claims_too_much_raises(tmp_path: Path) -> None:
+    path = tmp_path / "faces.npy"
+    header = {"descr": "|u1", "fortran_order": False, "shape": (99_999_999_999, 48, 48)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(UserError, match=r"faces\.npy"):
         read_faces(path)

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from mien.classification.profile import Profile
 from mien.errors import UserError
 from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
-from mien.tflite.model_file import Metadata, Model
+from mien.tflite.model_file import Metadata, Model, is_shipped
 from mien.tflite.signature import check_fit
+from mien.tflite.trial import check_runs
 
 
 class Classifier:
@@ -30,6 +31,8 @@ class Classifier:
         self.profile = profile
         size, labels = model.metadata.input_size, len(model.metadata.labels)
         check_fit(model.flatbuffer, size, labels, str(model.path))
+        if not is_shipped(model.path):
+            check_runs(model.flatbuffer, str(model.path))
         try:
             with suppress_delegate_log():
                 self._interpreter = interpreter_class()(

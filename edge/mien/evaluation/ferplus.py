@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from mien.errors import UserError
 
+MAX_CSV_BYTES = 32 * 2**20  # of a csv of votes; Microsoft's has 2 MB
+MAX_VOTES = 1000.0  # of a face and column; FER+ has ten people
 Votes = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
 
@@ -41,7 +43,12 @@ def read_votes(path: Path, names: Sequence[str]) -> Votes:
     out where the name is unique. Raises UserError where the csv has other content, or votes for
     none of the faces.
     """
-    votes = _read(path)
+    rows, table = read_table(path)
+    if rows and "file" not in rows[0]:
+        raise UserError(f"{path} goes by row, not by file name; convert it with mien-train votes.")
+    votes = {
+        row["file"].rsplit(".", 1)[0]: row_votes for row, row_votes in zip(rows, table, strict=True)
+    }
     shared = Counter(_bare(name) for name in names)
     found = np.zeros((len(names), len(COLUMNS)))
     for index, name in enumerate(names):
@@ -97,31 +104,35 @@ def _label_of_column(labels: Sequence[str]) -> Labels:
     return np.array([index.get(name or "", -1) for name in COLUMNS.values()], np.int64)
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[np.float64]]:
-    """Return the votes, float64 [10], by file name without its ending."""
+def read_table(path: Path) -> tuple[list[dict[str, str]], Votes]:
+    """Return the rows and the votes, float64 [n, 10], of a csv with FER+'s columns.
+
+    That is Microsoft's fer2013new.csv (column "Image name") or what `mien-train votes` wrote
+    (column "file"). Raises UserError for any other content.
+    """
+    other = UserError(
+        f"{path} holds no FER+ votes; give Microsoft's fer2013new.csv "
+        "(https://github.com/microsoft/FERPlus) or what mien-train votes wrote."
+    )
     try:
+        if path.stat().st_size > MAX_CSV_BYTES:
+            raise other
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            head = set(reader.fieldnames or ())
-            if "file" not in head or not head.issuperset(COLUMNS):
-                raise _other(path)
-            return {
-                row["file"].rsplit(".", 1)[0]: np.array(
-                    [float(row[name] or 0) for name in COLUMNS], np.float64
-                )
-                for row in reader
-            }
+            reader = csv.DictReader(file, restval="")
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+            head = set(reader.fieldnames)
+            if not head.issuperset(COLUMNS) or not head & {"file", "Image name"}:
+                raise other
+            rows = list(reader)
+        values = [[float(row[name] or 0) for name in COLUMNS] for row in rows]
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check the path.") from error
-    except (UnicodeDecodeError, ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise _other(path) from error
-
-
-def _other(path: Path) -> UserError:
-    return UserError(
-        f"{path} holds no votes by file name; make it from Microsoft's fer2013new.csv with "
-        "mien-train votes."
-    )
+    except (ValueError, csv.Error) as error:  # UnicodeDecodeError is a ValueError
+        raise other from error
+    table = np.array(values, np.float64).reshape(-1, len(COLUMNS))
+    if not ((table >= 0) & (table <= MAX_VOTES)).all():  # also refuses nan
+        raise other
+    return rows, table
 
 
 def _bare(name: str) -> str:

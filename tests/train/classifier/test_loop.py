@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import csv
 import hashlib
 import json
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -109,6 +112,35 @@ def test_fit_command_killed_then_resumed_completes_the_run(data: Path, tmp_path:
         run_training(run, load(data), "balanced", "none", same, False)
     # A finished run has nothing left to do, and says what it found.
     assert run_training(run, load(data), "balanced", "none", same, True) == state["best"]
+    # More epochs extend it, and the record keeps from where.
+    run_training(run, load(data), "balanced", "none", replace(same, epochs=4), True)
+    extended = checkpoint.read(run)
+    assert extended is not None
+    assert extended["history"][: len(state["history"])] == state["history"]
+    assert (extended["stage"], extended["epoch"]) == ("all", 4)
+    assert json.loads((run / "run.json").read_text())["extended_from"] == [3]
+    with pytest.raises(UserError, match=r"other options \(epochs 4, now 3\)"):
+        run_training(run, load(data), "balanced", "none", same, True)
+
+
+def test_fit_command_interrupted_exits_130_and_says_how_to_resume(
+    data: Path, tmp_path: Path, mien_train: Callable[..., tuple[int, str, str]]
+) -> None:
+    run = tmp_path / "run"
+
+    def interrupt() -> None:
+        while not (run / checkpoint.STATE).exists():
+            time.sleep(0.05)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    code, _, err = mien_train(*command(data, run)[3:], "--seed", "5")
+    assert code == 130
+    assert "stage head: 1 epochs" in err
+    assert "head epoch 1/1: loss" in err
+    assert "resume after the last complete epoch with: mien-train fit" in err
+    assert err.rstrip().endswith("--resume")
+    assert checkpoint.read(run) is not None
 
 
 def test_run_training_without_validation_images_raises(data: Path, tmp_path: Path) -> None:

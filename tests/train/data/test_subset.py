@@ -156,6 +156,13 @@ def test_indices_of_a_manifest_of_other_data_raises(
         indices_of(data, read_manifest(out))
 
 
+def test_read_manifest_with_an_endless_field_raises(tmp_path: Path) -> None:
+    path = tmp_path / "subset.csv"
+    path.write_text("path,label,sha256\n" + "x" * 200_000 + ",happy,0\n")
+    with pytest.raises(UserError, match="is not a manifest"):
+        read_manifest(path)
+
+
 def test_read_manifest_without_a_file_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mien-train subset DATA"):
         read_manifest(tmp_path / "none.csv")

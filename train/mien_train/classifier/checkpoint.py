@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from mien.atomic import TEMP_PREFIX, replacing, write_file
 
+from mien_train.json_file import read_json
+
 STATE = "state.json"
 WEIGHTS = "state-*.weights.h5"
 FILES = (STATE, "run.json", WEIGHTS)  # all that a run is resumed from
@@ -33,4 +35,4 @@ def save(run: Path, trainer: keras.Model, state: dict[str, Any]) -> None:
 def read(run: Path) -> dict[str, Any] | None:
     """The state of an interrupted or finished run, or None where there is none."""
     file = run / STATE
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+    return read_json(file) if file.is_file() else None

@@ -23,6 +23,7 @@ from mien_train.classifier.predict import save_model
 from mien_train.classifier.run import RECORD
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
+from mien_train.json_file import read_json
 
 
 def unpacked(run: Path, file: Path, dataset: Dataset, command: str) -> None:
@@ -48,7 +49,7 @@ def averaged(
     holds a training run.
     """
     _require_free(run)
-    records = [_read(model.parent / RECORD) for model in models]
+    records = [read_json(model.parent / RECORD) for model in models]
     if len({record.get("manifest_sha256") for record in records}) > 1:
         raise UserError(
             "the models learnt from different images: average those of the same --subset."
@@ -77,15 +78,6 @@ def _some(dataset: Dataset) -> np.ndarray:
 def _require_free(run: Path) -> None:
     if checkpoint.read(run) is not None:
         raise UserError(f"{run} holds a training run already: give another --run.")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is missing or damaged: give models in the folders of their runs."
-        ) from error
 
 
 def _record(run: Path, record: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from mien_train.data import ferplus as votes
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
+from mien_train.json_file import read_json
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
@@ -200,12 +201,7 @@ def _require_resumable(run: Path, record: dict[str, Any]) -> list[int]:
 
     Returns the numbers of epochs of the last stage from which the run was extended.
     """
-    try:
-        old = json.loads((run / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{run / RECORD} is missing or damaged: delete {run} and begin again."
-        ) from error
+    old = read_json(run / RECORD)
     # A recipe from before a field existed was trained with the field's default.
     before = _flat({**asdict(Recipe()), **(old.get("recipe") or {})})
     now = _flat(record["recipe"])

@@ -37,11 +37,6 @@ TRUTHS = ("fer2013", "votes")
 _USAGE = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
 
 
-def read(path: str | Path, dataset: Dataset) -> NDArray[np.float32]:
-    """The votes as a distribution over LABELS; see `counts` and `distribution`."""
-    return distribution(counts(path, dataset))
-
-
 def counts(path: str | Path, dataset: Dataset) -> NDArray[np.float32]:
     """The votes for each image of a data set.
 
@@ -57,21 +52,9 @@ def counts(path: str | Path, dataset: Dataset) -> NDArray[np.float32]:
         UserError: the file is neither, or has no votes for any of the images.
     """
     path = Path(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
-            head = set(reader.fieldnames)
-            if not head.issuperset(VOTE_COLUMNS) or not head & {"file", "Image name"}:
-                raise _other(path)
-            rows = list(reader)
-        values = [[float(row[name] or 0) for name in VOTE_COLUMNS] for row in rows]
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; check the path.") from error
-    except (UnicodeDecodeError, ValueError, TypeError, csv.Error) as error:
-        raise _other(path) from error
-    table = np.array(values, np.float32).reshape(-1, len(VOTE_COLUMNS))
-    if "file" in head:
+    rows, values = ferplus.read_table(path)
+    table = values.astype(np.float32)
+    if rows and "file" in rows[0]:
         found = _by_name(dataset, [row["file"] or "" for row in rows], table)
     else:
         found = _of_ferplus(path, dataset, rows, table)
@@ -168,13 +151,6 @@ def to_csv(dataset: Dataset, votes: NDArray[np.float32]) -> str:
         if votes[i].any():
             writer.writerow([files[i], *(f"{value:.6g}" for value in votes[i])])
     return out.getvalue()
-
-
-def _other(path: Path) -> UserError:
-    return UserError(
-        f"{path} holds no FER+ votes; give Microsoft's fer2013new.csv "
-        "(https://github.com/microsoft/FERPlus) or what mien-train votes wrote."
-    )
 
 
 def _base(name: str) -> str:

@@ -25,6 +25,7 @@ from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import agreement, majority
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import fit_temperature, risk_coverage, threshold_at
+from mien_train.json_file import read_json
 
 COVERAGE = 0.9  # share of the faces that are not called "uncertain"
 CURVE = tuple(round(1 - 0.025 * k, 3) for k in range(37))  # coverages from 1 to a tenth
@@ -110,10 +111,10 @@ def gather(
         record=record,
         log=_log(run / "log.csv"),
         measured=measured,
-        evaluation=read_json(run / "evaluation-validation" / "metrics.json"),
+        evaluation=read_json(run / "evaluation-validation" / "metrics.json", {}),
         packed=_packed(run),
-        robustness=read_json(run / "robustness.json"),
-        end_to_end=read_json(run / "end_to_end.json"),
+        robustness=read_json(run / "robustness.json", {}),
+        end_to_end=read_json(run / "end_to_end.json", {}),
         audit=None if dataset is None or not audited else audit(dataset, votes),
     )
 
@@ -189,19 +190,6 @@ def audit(dataset: Dataset, votes: NDArray[np.float32] | None) -> Audited:
     lines += [f"Warning: {sentence}." for sentence in audits.warnings(found)]
     seen = None if votes is None else agreement(dataset.labels, votes)
     return Audited(audits.counts(dataset), lines, seen)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object, {} where there is none. Raises UserError for another content."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON: delete it or make it anew.") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path} is not a JSON object: delete it or make it anew.")
-    return found
 
 
 def _log(path: Path) -> list[dict[str, str]]:
