@@ -19,7 +19,7 @@ from mien.atomic import check_target, replacing, sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
+from mien.tflite.model_file import FORMAT, Crop, Metadata, find_model, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at
@@ -237,8 +237,11 @@ def append_card(file: Path, text: str) -> None:
 
 def read_card(path: Path) -> str:
     """Return the Markdown of a model file's card. Raises UserError where there is none."""
-    found = load_model(path).path
-    with zipfile.ZipFile(found) as archive:
-        if CARD not in archive.namelist():
-            raise UserError(f"{found} has no card inside; that of a bundled model is a .md file.")
-        return archive.read(CARD).decode("utf-8", "replace")
+    found = find_model(path)
+    try:
+        with zipfile.ZipFile(found) as archive:
+            return archive.read(CARD).decode("utf-8", "replace")
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UserError(
+            f"{found} has no card inside; models that come with mien have a .md beside."
+        ) from error
