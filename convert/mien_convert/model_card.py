@@ -22,7 +22,7 @@ anywhere: not for hiring, grading, policing, insurance, credit or lie detection.
 LIMITS = """\
 - A network reads the expression of a face, not what the person feels.
 - FER-2013's labels are not what people see: the majority of ten people (FER+) gives the same label
-  for 62.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
+  for 61.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
   learnt labelling.
 - The pictures were found by web search: posed and theatrical faces, of unknown age, sex, origin and
   skin colour. How the errors are spread over groups of people is not known, so assume that they
@@ -147,8 +147,9 @@ def _people(measured: dict[str, Any]) -> str:
     judge = "people" if measured["judged_by"] == "votes" else "FER-2013's labels"
     return (
         f" `people` is the majority of ten people's votes (FER+) on the {measured['people']['n']} "
-        f"faces where there is one of the seven. The temperature and the threshold were fitted to "
-        f"{judge}."
+        "faces where there is one of the seven; `agreed` are those that FER-2013 labels alike. The "
+        f"temperature and the threshold were fitted to {judge}, on the faces as they are and on "
+        "the same blurred, noisy, dark, compressed, small and rotated."
     )
 
 
@@ -157,7 +158,11 @@ def _measures(metadata: Metadata) -> str:
     groups = [("", measured)]
     groups += [
         (title, measured[key])
-        for title, key in ((", no copies", "without_duplicates"), (", people", "people"))
+        for title, key in (
+            (", no copies", "without_duplicates"),
+            (", people", "people"),
+            (", agreed", "agreed"),
+        )
         if key in measured
     ]
     people = measured.get("people", {})

@@ -94,7 +94,7 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None
 def test_a_fault_is_one_sentence_and_exit_code_70() -> None:
     done = run(FAULTY, "info")
     assert done.returncode == BUG
-    assert is_one_sentence(done.stderr, "ZeroDivisionError: of [31mone", "report it", "--debug")
+    assert is_one_sentence(done.stderr, "ZeroDivisionError: of \\x1b[31mone", "report it", "--debug")
     assert "\x1b" not in done.stderr
 
 

@@ -28,9 +28,9 @@ from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
+from mien.sources.address import public
 from mien.sources.base import Frame
 from mien.sources.images import list_pictures
-from mien.sources.stream import public
 from mien.tflite.model_file import Metadata, load_model
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
