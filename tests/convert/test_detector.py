@@ -33,6 +33,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detector with random weights whose scores lie above the device's least one."""
     import keras
+    from mien_train.classifier.batchnorm import plain
     from mien_train.detector.model import build_detector
 
     keras.utils.set_random_seed(5)
@@ -42,7 +43,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             kernel, bias = layer.get_weights()
             layer.set_weights([np.random.default_rng(0).normal(0, 1, kernel.shape), bias * 0])
     path = tmp_path_factory.mktemp("run") / "model.keras"
-    network.save(path)
+    plain(network).save(path)
     (path.parent / "run.json").write_text(json.dumps({"data": "faces.zip", "command": "train"}))
     return path
 
