@@ -21,6 +21,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mien.console import percent
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.csv"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "model.md")
@@ -103,12 +105,12 @@ def table_models(results: list[Result]) -> str:
         value = {(row.data, row.measure): row.value for row in results if row.model == model}
         cells = [f"`{model}`", f"{value['', 'file_mb']:.1f} MB"]
         cells += [
-            f"{_percent(value[PUBLIC_TEST, f'{truth}_accuracy'])} "
-            f"({_percent(value[PUBLIC_TEST, f'{truth}_balanced_accuracy'])})"
+            f"{percent(value[PUBLIC_TEST, f'{truth}_accuracy'])} "
+            f"({percent(value[PUBLIC_TEST, f'{truth}_balanced_accuracy'])})"
             for truth in ("agreed", "people", "benchmark")
         ]
         cells.append(
-            f"{_percent(value[LFW, 'accuracy'])} ({_percent(value[LFW, 'balanced_accuracy'])})"
+            f"{percent(value[LFW, 'accuracy'])} ({percent(value[LFW, 'balanced_accuracy'])})"
         )
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join([head, *rows])
@@ -121,7 +123,7 @@ def table_all(results: list[Result]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in results:
-        value = f"{row.value:.2f} MB" if row.measure == "file_mb" else _percent(row.value)
+        value = f"{row.value:.2f} MB" if row.measure == "file_mb" else percent(row.value)
         cells = (row.model, row.data, row.measure.replace("_", " "), value, f"{row.n or ''}")
         rows.append("| " + " | ".join((*cells, row.train_status, f"`{row.command}`")) + " |")
     return "\n".join(rows)
@@ -138,10 +140,6 @@ def with_tables(page: str, results: list[Result]) -> str:
         return f"<!-- results: {match[1]} -->\n{text}\n<!-- end of results -->"
 
     return BLOCK.sub(block, page)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def main() -> None:

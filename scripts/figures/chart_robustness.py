@@ -1,7 +1,7 @@
 """Draws docs/images/robustness.png from a document of `mien-convert robustness`.
 
-    mien-convert robustness mien fer2013.zip --votes votes.csv --out robustness.json
-    python scripts/figures/chart_robustness.py robustness.json --out docs/images/robustness.png
+mien-convert robustness mien fer2013.zip --votes votes.csv --out robustness.json
+python scripts/figures/chart_robustness.py robustness.json --out docs/images/robustness.png
 """
 
 from __future__ import annotations
