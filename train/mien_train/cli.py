@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
@@ -37,4 +38,5 @@ app.command("detector")(detector)
 
 def main() -> None:
     """Run the command line and exit; `mien.entry_point` has the exit codes."""
+    silence_native_logs()
     run_app(app, "mien-train")
