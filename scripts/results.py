@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.console import percent
+from mien.tflite.model_file import load_model
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.csv"
@@ -77,6 +78,11 @@ def measure(fer2013: Path, votes: Path, lfw: Path) -> list[Result]:
             add(PUBLIC_TEST, "tuned", command, scores["n"], **named)
         rule = crop["ferplus_rule"]
         add(PUBLIC_TEST, "tuned", command, rule["n"], ferplus_rule_accuracy=rule["accuracy"])
+        metrics = load_model(model).metadata.metrics
+        for truth, group in (("benchmark", metrics), ("people", metrics["people"])):
+            without = group["without_duplicates"]
+            named = {f"{truth}_without_twins_accuracy": without["int8"]["accuracy"]}
+            add(PUBLIC_TEST, "tuned", f"mien info {model} --json", without["n"], **named)
         whole = _run("mien-convert", "end-to-end", model, lfw)
         keys = ("accuracy", "balanced_accuracy", "missed", "ece_of_found", "accuracy_of_certain")
         command = f"mien-convert end-to-end {model} lfw_expr.zip"
