@@ -6,9 +6,11 @@ from typing import Any
 
 import typer
 from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 from typer.core import TyperGroup
 
 from mien_convert.commands.card import card
+from mien_convert.commands.detector import detector
 from mien_convert.commands.end_to_end import end_to_end
 from mien_convert.commands.model import model
 from mien_convert.commands.robustness import robustness
@@ -37,6 +39,7 @@ app.callback(
     "`mien-convert MODEL DATA` is short for `mien-convert model MODEL DATA`."
 )(common_options)
 app.command("model", no_args_is_help=True)(model)
+app.command("detector", no_args_is_help=True)(detector)
 app.command("card", no_args_is_help=True)(card)
 app.command("robustness", no_args_is_help=True)(robustness)
 app.command("end-to-end", no_args_is_help=True)(end_to_end)
@@ -44,4 +47,5 @@ app.command("end-to-end", no_args_is_help=True)(end_to_end)
 
 def main() -> None:
     """Run the command line."""
+    silence_native_logs()
     run_app(app, "mien-convert")

@@ -40,7 +40,7 @@ class Converter:
     """Handle of the worker process, which loads the model and waits for faces."""
 
     def __init__(self, process: subprocess.Popen[str], log: IO[str], folder: Path) -> None:
-        self._process, self._log, self._folder = process, log, folder
+        self._process, self._log, self.folder = process, log, folder
 
     @cached_property
     def input_size(self) -> int:
@@ -48,7 +48,7 @@ class Converter:
 
         Raises UserError where it is no Keras model or one of another form.
         """
-        return int(self._answer()["size"])
+        return int(self.answer()["size"])
 
     def convert(
         self, calibration: Faces, faces: Faces, explain: bool, done: Callable[[str, int], None]
@@ -60,24 +60,29 @@ class Converter:
         Raises UserError where the model or the conversion fails.
         """
         assert self.input_size == faces.shape[1]
-        np.save(self._folder / "calibration.npy", calibration)
-        np.save(self._folder / "faces.npy", faces)
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps({"explain": explain}) + "\n")
-        self._process.stdin.close()
-        while "done" in (answer := self._answer()):
+        np.save(self.folder / "calibration.npy", calibration)
+        np.save(self.folder / "faces.npy", faces)
+        self.order(explain=explain)
+        while "done" in (answer := self.answer()):
             done(answer["done"], answer.get("of", 0))
         self._process.wait()
         return Converted(
-            logits=np.load(self._folder / "logits.npy"),
-            variants={file.stem: file.read_bytes() for file in self._folder.glob("*.tflite")},
+            logits=np.load(self.folder / "logits.npy"),
+            variants={file.stem: file.read_bytes() for file in self.folder.glob("*.tflite")},
             parameters=answer["parameters"],
             architecture=answer["architecture"],
             versions=answer["versions"],
             layers=[LayerError(**layer) for layer in answer.get("layers", [])],
         )
 
-    def _answer(self) -> dict[str, Any]:
+    def order(self, **order: Any) -> None:
+        """Send the one line that the process waits for; its files are in `folder`."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.close()
+
+    def answer(self) -> dict[str, Any]:
+        """Return the process's next line. Raises UserError where it states an error or ends."""
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -96,15 +101,17 @@ class Converter:
 
 
 @contextmanager
-def converter(model: Path) -> Iterator[Converter]:
+def converter(model: Path, module: str = "mien_convert.export_worker") -> Iterator[Converter]:
     """Start the process for a model.keras; it ends with the block, whatever happens in it.
+
+    `module` is what runs in it, started with the arguments MODEL FOLDER.
 
     Raises UserError where the file is missing or cannot be a Keras model.
     """
     if model.is_dir():
         raise UserError(f"{model} is a folder; name the model.keras in it.")
     if not model.is_file():
-        raise UserError(f"there is no {model}; train one with mien-train fit.")
+        raise UserError(f"there is no {model}; train one with mien-train.")
     if not zipfile.is_zipfile(model):
         raise UserError(
             f"{model} is not a complete .keras file; give the model.keras that mien-train fit "
@@ -115,7 +122,7 @@ def converter(model: Path) -> Iterator[Converter]:
         (Path(folder) / "log.txt").open("w+") as log,
     ):
         process = subprocess.Popen(
-            module_command("mien_convert.export_worker", str(model), folder),
+            module_command(module, str(model), folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,8 +28,8 @@ STEPS = ("export", "float", *VARIANTS)  # what is announced as done, in this ord
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 
-def main() -> int:
-    """Convert the model of the command line; return the exit status."""
+def main(convert: Callable[[Path, Path, TextIO], None]) -> int:
+    """Run `convert(MODEL, FOLDER, answers)` of the command line; return the exit status."""
     # TensorFlow writes to file descriptor 1 from C++ too; the answers keep a descriptor of their
     # own.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -36,14 +37,15 @@ def main() -> int:
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the only backend that converts
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
-        _convert(Path(sys.argv[1]), Path(sys.argv[2]), answers)
+        convert(Path(sys.argv[1]), Path(sys.argv[2]), answers)
     except UserError as error:
-        _say(answers, error=str(error))
+        say(answers, error=str(error))
         return 2
     return 0
 
 
-def _say(answers: TextIO, **message: Any) -> None:
+def say(answers: TextIO, **message: Any) -> None:
+    """Send one line to the process that started this one."""
     answers.write(json.dumps(message) + "\n")
 
 
@@ -52,7 +54,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
 
     model = predict.load_model(path)
     size = int(model.input_shape[1])
-    _say(answers, size=size)
+    say(answers, size=size)
     order = sys.stdin.readline()
     if not order:  # the other side has gone
         return
@@ -61,18 +63,18 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
 
     saved = folder / "saved_model"
     export(model, size, saved)
-    _say(answers, done="export")
+    say(answers, done="export")
     logits = predict.logits(model, faces)
     refuse_probabilities(logits, path)
     np.save(folder / "logits.npy", logits)
-    _say(answers, done="float")
+    say(answers, done="float")
     for kind in VARIANTS:
         if kind == "int8":
             flatbuffer = to_int8((folder / "float32.tflite").read_bytes(), calibration)
         else:
             flatbuffer = to_tflite(saved, kind)
         (folder / f"{kind}.tflite").write_bytes(flatbuffer)
-        _say(answers, done=kind)
+        say(answers, done=kind)
 
     found = {}
     if json.loads(order)["explain"]:
@@ -81,7 +83,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     import keras
     import tensorflow as tf
 
-    _say(
+    say(
         answers,
         **found,
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
@@ -97,7 +99,7 @@ def explain(
     some = faces[:: -(-len(faces) // FACES)]
     float32, int8 = ((folder / f"{kind}.tflite").read_bytes() for kind in ("float32", "int8"))
     errors = layer_errors(
-        float32, int8, calibration, some, lambda name, count: _say(answers, done=name, of=count)
+        float32, int8, calibration, some, lambda name, count: say(answers, done=name, of=count)
     )
     return [asdict(error) for error in errors]
 
@@ -136,4 +138,4 @@ def to_tflite(saved: Path, kind: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(_convert))

@@ -53,7 +53,7 @@ def layer_errors(
     layers = network.layers()
     for layer in layers:
         name = network.name(layer.target)
-        name_shown = OUTPUT if layer.target == network.output else short(name)
+        name_shown = OUTPUT if layer.target in network.outputs else short(name)
         without = logits(quantize(float32, statistics, float_layer=layer), faces)
         ratio, shift = noise.get(name, (float("nan"), float("nan")))
         found.append(LayerError(name_shown, ratio, shift, whole - mean_kl(reference, without)))

@@ -18,7 +18,7 @@ from mien.atomic import check_target, replacing, sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
+from mien.tflite.model_file import FORMAT, Crop, Metadata, find_model, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
@@ -230,19 +230,26 @@ def write(
     """
     with replacing(out, "--out") as part:
         part.write_bytes(pack(flatbuffer, metadata))
-        text = card(load_model(part).metadata)
-        member = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes anywhere
-        member.compress_type = zipfile.ZIP_DEFLATED
-        member.create_system = 3
-        member.external_attr = 0o644 << 16
-        with zipfile.ZipFile(part, "a") as archive:
-            archive.writestr(member, text)
+        append_card(part, card(load_model(part).metadata))
+
+
+def append_card(file: Path, text: str) -> None:
+    """Append a card's Markdown to a model file that has metadata already."""
+    member = zipfile.ZipInfo(CARD, date_time=(1980, 1, 1, 0, 0, 0))  # the same bytes anywhere
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.create_system = 3
+    member.external_attr = 0o644 << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(member, text)
 
 
 def read_card(path: Path) -> str:
     """Return the Markdown of a model file's card. Raises UserError where there is none."""
-    found = load_model(path).path
-    with zipfile.ZipFile(found) as archive:
-        if CARD not in archive.namelist():
-            raise UserError(f"{found} has no card inside; that of a bundled model is a .md file.")
-        return archive.read(CARD).decode("utf-8", "replace")
+    found = find_model(path)
+    try:
+        with zipfile.ZipFile(found) as archive:
+            return archive.read(CARD).decode("utf-8", "replace")
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UserError(
+            f"{found} has no card inside; models that come with mien have a .md beside."
+        ) from error

@@ -55,7 +55,7 @@ def calibrate(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
     statistics = measure(float32, calibration)
     network = Network(float32)
     last = network.layers()[-1]
-    if last.bias < 0 or last.target != network.output:
+    if last.bias < 0 or [last.target] != network.outputs:
         return float32, statistics
     exact, coarse = (
         logits(float32, calibration),
@@ -89,8 +89,8 @@ def quantize(float32: bytes, statistics: Statistics, float_layer: Layer | None =
     )
 
 
-def measure(float32: bytes, faces: Faces) -> Statistics:
-    """Return the activation statistics of the float network on faces uint8 [n, S, S]."""
+def measure(float32: bytes, faces: Faces, quantile: float = RANGE_QUANTILE) -> Statistics:
+    """Return the activation statistics of the float network on gray pictures uint8 [n, H, W]."""
     network = Network(float32)
     runner = interpreter(float32, experimental_preserve_all_tensors=True)
     activations, layers = network.activations(), network.layers()
@@ -106,10 +106,11 @@ def measure(float32: bytes, faces: Faces) -> Statistics:
         for layer in layers:
             mean = mean_input(runner.get_tensor(layer.source), layer, shapes[layer.weights])
             sums[layer.weights] = sums[layer.weights] + mean
-    low = np.quantile(extremes[..., 0], 1 - RANGE_QUANTILE, axis=0)
-    high = np.quantile(extremes[..., 1], RANGE_QUANTILE, axis=0)
-    # Logits are never clipped: it is the surest faces that have the largest.
-    low[-1], high[-1] = extremes[:, -1, 0].min(), extremes[:, -1, 1].max()
+    low = np.quantile(extremes[..., 0], 1 - quantile, axis=0)
+    high = np.quantile(extremes[..., 1], quantile, axis=0)
+    # Outputs are never clipped: it is the surest faces that have the largest logits.
+    for place in (activations.index(tensor) for tensor in network.outputs):
+        low[place], high[place] = extremes[:, place, 0].min(), extremes[:, place, 1].max()
     return Statistics(
         ranges={
             tensor: (min(0.0, float(low[place])), max(0.0, float(high[place])))

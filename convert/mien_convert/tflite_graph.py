@@ -42,7 +42,7 @@ class Network:
         self._model = flatbuffer_utils.convert_bytearray_to_object(bytearray(flatbuffer))
         self._graph = self._model.subgraphs[0]
         self.input = int(self._graph.inputs[0])
-        self.output = int(self._graph.outputs[0])
+        self.outputs = [int(tensor) for tensor in self._graph.outputs]
 
     def to_bytes(self) -> bytes:
         """Return the flatbuffer as it now is."""

@@ -119,6 +119,9 @@ def _flush_stdout() -> None:
 
 def _report(name: str, error: Exception) -> int:
     """Print one sentence about an exception that nothing has caught; return the exit code."""
+    if isinstance(error, PermissionError) and error.filename is not None:
+        _say(name, f"Permission denied: {error.filename}; check the permissions of its folders.")
+        return USER_ERROR
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         abandon_stdout()
         _say(name, f"The output cannot be written ({error.strerror}).")

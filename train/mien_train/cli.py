@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
+from mien_train.commands.detector import detector
 from mien_train.commands.evaluate import evaluate
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
@@ -32,9 +34,11 @@ app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
 app.command("report")(report)
+app.command("detector")(detector)
 app.command("score")(score)
 
 
 def main() -> None:
     """Run the command line and exit; `mien.entry_point` has the exit codes."""
+    silence_native_logs()
     run_app(app, "mien-train")

@@ -16,6 +16,7 @@ from mien.commands.options import DetectorOption, LandmarksOption
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.file_lock import locked
+from mien.image import MAX_PIXELS
 from mien.outputs.recording import Retention, Rotation, parse_retention, parse_size
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
@@ -24,7 +25,8 @@ from mien.runtime.integrations import check_integrations, open_integrations
 from mien.runtime.loop import RateLimits, run_loop
 from mien.runtime.output_set import OutputOptions, check_outputs
 from mien.signals import ShutdownRequested, ShutdownSignal
-from mien.sources import CameraConfig, is_camera, open_source
+from mien.sources import CameraConfig, ReadOptions, is_camera, open_source
+from mien.sources.address import public
 from mien.sources.pausable import PausableSource
 from mien.tflite.model_file import DEFAULT_MODEL, load_model
 
@@ -38,6 +40,9 @@ def run(
     focus: options.Focus = None,
     stall: options.Stall = CameraConfig.stall_s,
     give_up: options.GiveUp = None,
+    input_fps: options.InputFps = None,
+    insecure: options.Insecure = False,
+    max_megapixels: options.MaxMegapixels = MAX_PIXELS / 1e6,
     duration: options.Duration = None,
     max_frames: options.MaxFrames = None,
     model: options.Model = DEFAULT_MODEL,
@@ -88,6 +93,8 @@ def run(
             raise UserError(f"{option} must be a number of seconds above 0, got {value:g}.")
     if focus is not None and not focus > 0:
         raise UserError(f"--focus must be a distance in meters above 0, or inf, got {focus:g}.")
+    if input_fps is not None and not 0 < input_fps <= 1000:
+        raise UserError(f"--input-fps must be above 0 and at most 1000, got {input_fps:g}.")
     mode = replace(
         camera_mode(source, size, fps),
         stall_s=stall,
@@ -97,7 +104,8 @@ def run(
     )
     if mode.controls and not is_camera(source):
         raise UserError(
-            f"--exposure, --gain and --focus are for a Pi camera; leave them out for {source}."
+            "--exposure, --gain and --focus are for a Pi camera; leave them out for "
+            f"{public(source)}."
         )
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
@@ -105,7 +113,7 @@ def run(
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     integrations = check_integrations(
         *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
-        *(web_root, allow_host or ()),
+        *(web_root, allow_host or (), None if is_stdout(jsonl) else jsonl),
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
     engine = VideoPipeline(
@@ -124,13 +132,16 @@ def run(
         try:
             with shutdown.waiting():
                 want_color = window or video is not None or web is not None
-                frames = open_source(source, want_color, mode, status_line.say, give_up)
+                reading = ReadOptions(round(1e6 * max_megapixels), input_fps, insecure)
+                reopen = partial(
+                    open_source, source, want_color, mode, status_line.say, give_up, reading
+                )
+                frames = reopen()
         except ShutdownRequested:
             status_line.say("stopped before the first frame")
             return
         pause = integrations.pause_switch()
         if pause is not None:
-            reopen = partial(open_source, source, want_color, mode, status_line.say, give_up)
             frames = PausableSource(frames, reopen, pause)
         with contextlib.closing(frames):
             title = frames.name
@@ -154,7 +165,7 @@ def rate_limits(fps: float | None, budget: str) -> RateLimits:
 def camera_mode(source: str, size: str | None, fps: float | None) -> CameraConfig:
     """Return the settings of a camera; raises UserError for what no camera could give."""
     if size is not None and not is_camera(source):
-        raise UserError(f"--size is for cameras; leave it out for {source}.")
+        raise UserError(f"--size is for cameras; leave it out for {public(source)}.")
     default = CameraConfig()
     width, height = default.width, default.height
     if size is not None:

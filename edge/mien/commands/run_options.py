@@ -97,6 +97,32 @@ GiveUp = Annotated[
         rich_help_panel=SOURCE,
     ),
 ]
+InputFps = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Frames per second of a video file, instead of the times in it.",
+        rich_help_panel=SOURCE,
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Accept any certificate of an https:// or rtsps:// address.",
+        rich_help_panel=SOURCE,
+    ),
+]
+MaxMegapixels = Annotated[
+    float,
+    typer.Option(
+        metavar="N",
+        min=0.001,
+        max=10_000,
+        help="Refuse pictures with more pixels than this.",
+        rich_help_panel=SOURCE,
+    ),
+]
 Duration = Annotated[
     float | None,
     typer.Option(

@@ -160,13 +160,18 @@ def pack(flatbuffer: bytes, metadata: Metadata) -> bytes:
     """
     stamped = replace(metadata, sha256=hashlib.sha256(flatbuffer).hexdigest())
     Metadata.from_json(stamped.to_json())  # what cannot be loaded is not written
+    return append_metadata(flatbuffer, stamped.to_json())
+
+
+def append_metadata(flatbuffer: bytes, text: str) -> bytes:
+    """Return a flatbuffer with a JSON text appended as the zip member metadata.json."""
     buffer = io.BytesIO(flatbuffer)
     with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
         member = zipfile.ZipInfo(METADATA_NAME, date_time=(1980, 1, 1, 0, 0, 0))
         member.compress_type = zipfile.ZIP_DEFLATED
         member.create_system = 3  # else Windows and Linux would write different bytes
         member.external_attr = 0o644 << 16
-        archive.writestr(member, stamped.to_json())
+        archive.writestr(member, text)
     return buffer.getvalue()
 
 

@@ -37,7 +37,7 @@ def write_no_video(folder: Path) -> None:
         ("bad --jsonl o.jsonl --video o.mp4", "None of the pictures"),
         ("usb:7", "no USB camera number 7"),
         ("/dev/null", "is not a camera"),
-        ("http://127.0.0.1:9/", "gives no stream"),
+        ("http://127.0.0.1:9/", "refuses the connection"),
         ("face.jpg --model missing.tflite", "missing.tflite"),
         ("face.jpg --model text.mp4", "text.mp4"),
         ("face.jpg --jsonl no/o.jsonl", "Folder no does not exist"),

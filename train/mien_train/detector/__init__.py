@@ -1,0 +1,1 @@
+"""The face detector: photographs, augmentation, network, training and its measures."""
