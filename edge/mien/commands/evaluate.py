@@ -59,7 +59,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Votes by file name, from mien-train votes: measure by both truths.",
+            help="Votes by file name, of mien-train votes: measure both truths.",
         ),
     ] = None,
     profile: Annotated[

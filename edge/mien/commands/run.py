@@ -17,6 +17,7 @@ from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
 from mien.file_lock import locked
 from mien.image import MAX_PIXELS
+from mien.outputs.jsonl import is_stdout
 from mien.outputs.recording import Retention, Rotation, parse_retention, parse_size
 from mien.outputs.status_line import StatusLine
 from mien.pipeline.video import MAX_FACES, VideoPipeline
