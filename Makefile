@@ -16,6 +16,7 @@ RUN     ?= runs/$(SUBSET)$(if $(filter votes,$(LABELS)),-votes)
 OUT     ?= $(RUN)/$(notdir $(RUN)).tflite
 ARGS    ?=
 SYSTEMS ?=
+CLIPS   ?=
 TESTS   ?=
 
 BIN     := $(VENV)/bin
@@ -64,8 +65,9 @@ arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hou
 	    scripts/try-arm64.sh --tests $(SYSTEMS) || code=$$?; \
 	    $(BIN)/python scripts/arm64/logits.py compare out/arm64 $(ARGS) && exit $$code
 
-score: need-data $(TRAIN) ## score the tracker on made films beside a full Haar search: DATA= [ARGS="--seed 1 --cache out/haar.json"]
-	@$(BIN)/python -m mien_convert.face_networks.score "$(DATA)" $(ARGS)
+score: $(TRAIN) ## score detection and tracking on clips and stills with known faces: CLIPS= [ARGS="--detector haar --json"]
+	@test -n "$(CLIPS)" || { echo "mien: name the folder: make score CLIPS=bench/dev (docs/detection.md)." >&2; exit 2; }
+	@$(BIN)/mien-train score "$(CLIPS)" $(ARGS)
 
 test: $(TRAIN) $(DEV) ## run all tests, on every core; ARGS are pytest's
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)

@@ -21,6 +21,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from mien.console import percent
+from mien.tflite.model_file import load_model
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results.csv"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "model.md")
@@ -75,6 +78,11 @@ def measure(fer2013: Path, votes: Path, lfw: Path) -> list[Result]:
             add(PUBLIC_TEST, "tuned", command, scores["n"], **named)
         rule = crop["ferplus_rule"]
         add(PUBLIC_TEST, "tuned", command, rule["n"], ferplus_rule_accuracy=rule["accuracy"])
+        metrics = load_model(model).metadata.metrics
+        for truth, group in (("benchmark", metrics), ("people", metrics["people"])):
+            without = group["without_duplicates"]
+            named = {f"{truth}_without_twins_accuracy": without["int8"]["accuracy"]}
+            add(PUBLIC_TEST, "tuned", f"mien info {model} --json", without["n"], **named)
         whole = _run("mien-convert", "end-to-end", model, lfw)
         keys = ("accuracy", "balanced_accuracy", "missed", "ece_of_found", "accuracy_of_certain")
         command = f"mien-convert end-to-end {model} lfw_expr.zip"
@@ -103,12 +111,12 @@ def table_models(results: list[Result]) -> str:
         value = {(row.data, row.measure): row.value for row in results if row.model == model}
         cells = [f"`{model}`", f"{value['', 'file_mb']:.1f} MB"]
         cells += [
-            f"{_percent(value[PUBLIC_TEST, f'{truth}_accuracy'])} "
-            f"({_percent(value[PUBLIC_TEST, f'{truth}_balanced_accuracy'])})"
+            f"{percent(value[PUBLIC_TEST, f'{truth}_accuracy'])} "
+            f"({percent(value[PUBLIC_TEST, f'{truth}_balanced_accuracy'])})"
             for truth in ("agreed", "people", "benchmark")
         ]
         cells.append(
-            f"{_percent(value[LFW, 'accuracy'])} ({_percent(value[LFW, 'balanced_accuracy'])})"
+            f"{percent(value[LFW, 'accuracy'])} ({percent(value[LFW, 'balanced_accuracy'])})"
         )
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join([head, *rows])
@@ -121,7 +129,7 @@ def table_all(results: list[Result]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for row in results:
-        value = f"{row.value:.2f} MB" if row.measure == "file_mb" else _percent(row.value)
+        value = f"{row.value:.2f} MB" if row.measure == "file_mb" else percent(row.value)
         cells = (row.model, row.data, row.measure.replace("_", " "), value, f"{row.n or ''}")
         rows.append("| " + " | ".join((*cells, row.train_status, f"`{row.command}`")) + " |")
     return "\n".join(rows)
@@ -138,10 +146,6 @@ def with_tables(page: str, results: list[Result]) -> str:
         return f"<!-- results: {match[1]} -->\n{text}\n<!-- end of results -->"
 
     return BLOCK.sub(block, page)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FUZZ = Path(__file__).parent.parent / "scripts" / "fuzz.py"
+FUZZ = Path(__file__).parent.parent / "scripts" / "fuzz"
 MUTANTS = {
     "picture": 150,
     "model": 30,

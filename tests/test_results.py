@@ -51,3 +51,10 @@ def test_sizes_in_the_readme_are_the_models_own() -> None:
     named = re.findall(r"model file of (\d+\.\d+) MB", text)
     assert named
     assert set(named) <= sizes
+
+
+def test_share_of_labels_that_people_share_is_one_figure_everywhere() -> None:
+    (row,) = (r for r in results.read_results() if r.measure == "majority_of_votes_agrees")
+    figure = f"{100 * row.value:.1f} %"
+    for page in ("README.md", "docs/model.md", "convert/mien_convert/model_card.py"):
+        assert figure in (ROOT / page).read_text("utf-8"), page

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 from typer.core import TyperGroup
 
 from mien_convert.commands.card import card
@@ -48,4 +49,5 @@ app.command("end-to-end", no_args_is_help=True)(end_to_end)
 
 def main() -> None:
     """Run the command line."""
+    silence_native_logs()
     run_app(app, "mien-convert")

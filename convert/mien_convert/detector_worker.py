@@ -37,7 +37,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
         trained = keras.saving.load_model(path, compile=False)
         network = build_detector(height, width)
         network.set_weights(trained.get_weights())
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no face detector; give the model.keras of mien-train detector."
         ) from error

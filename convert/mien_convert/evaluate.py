@@ -24,6 +24,7 @@ from mien_train.evaluation.calibration import fit_temperature
 from tqdm import tqdm
 
 from mien_convert.accuracy_gate import agreement, mean_kl
+from mien_convert.evaluation.robustness import calibration_conditions, corrupt
 from mien_convert.export import Converted
 from mien_convert.report import VariantResult
 from mien_convert.tflite_runner import interpreter, latency_ms_per_face
@@ -31,6 +32,8 @@ from mien_convert.tflite_runner import logits as variant_logits
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
+
+CORRUPTION_SEED = 7
 
 Labels = npt.NDArray[np.int64]  # [n], index into LABELS; -1 where the truth is not known
 
@@ -42,8 +45,9 @@ class ValidationResult:
     float_logits: npt.NDArray[np.float32]  # [n, 7], Keras
     int8_logits: npt.NDArray[np.float32]  # [n, 7], mien.Classifier
     truth: Labels  # by which int8 is judged
-    temperature: float  # fitted on int8_logits and truth
+    temperature: float  # fitted on corrupted_logits
     variants: list[VariantResult]  # float32, float16, dynamic, int8, against truth
+    corrupted_logits: npt.NDArray[np.float32]  # [c, n, 7], int8, see calibration_conditions
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
@@ -114,7 +118,17 @@ def read_all(
     """Run all variants on the faces and measure each; Keras' own logits stand for float32."""
     known = truth >= 0
     int8_logits = device_logits(converted.variants["int8"], faces, metadata)
-    temperature = fit_temperature(int8_logits[known], truth[known])
+    corrupted = [int8_logits]
+    for condition in tqdm(
+        calibration_conditions()[1:], desc="corrupted", disable=None, leave=False
+    ):
+        inputs = corrupt(faces, condition, metadata, CORRUPTION_SEED)
+        corrupted.append(device_logits(converted.variants["int8"], inputs, metadata))
+    corrupted_logits = np.stack(corrupted)
+    temperature = fit_temperature(
+        corrupted_logits[:, known].reshape(-1, corrupted_logits.shape[2]),
+        np.tile(truth[known], len(corrupted)),
+    )
     logits = {"float32": converted.logits, "int8": int8_logits}
     with tqdm(total=2 * len(faces), disable=None, leave=False) as bar:
         for kind in ("float16", "dynamic"):
@@ -131,4 +145,6 @@ def read_all(
         )
         for kind in ("float32", "float16", "dynamic", "int8")
     ]
-    return ValidationResult(converted.logits, int8_logits, truth, temperature, variants)
+    return ValidationResult(
+        converted.logits, int8_logits, truth, temperature, variants, corrupted_logits
+    )

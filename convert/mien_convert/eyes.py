@@ -15,7 +15,7 @@ from mien.atomic import replacing, sha256
 from mien.tflite.interpreter import TfliteNetwork
 from mien.tflite.model_file import append_metadata
 from mien_train.evaluation.calibration import fit_temperature
-from mien_train.eyes.measure import FALSE_RATE, Measured, measure
+from mien_train.eyes.measure import FALSE_RATE, Measured, joint, measure
 from mien_train.eyes.parts import Part, crops
 from mien_train.eyes.patches import Patches
 
@@ -60,14 +60,15 @@ def convert_part(model: Path, part: Part, patches: Patches, seed: int) -> Conver
     float32, _, _ = _run(model, calibration, 1.0)
     temperature = _temperature(float_logits(float32["float32"], views)[:, 0], held.state)
     files, parameters, versions = _run(model, calibration, temperature)
-    closed = part.name == "eyes"
     return ConvertedPart(
         int8=files["int8"],
         parameters=parameters,
         versions=versions,
         temperature=temperature,
-        float_rows=measure(held, float_logits(files["float32"], views)[:, 0], closed),
-        int8_rows=measure(held, device_logits(files["int8"], views)[:, 0], closed),
+        float_rows=measure(
+            held, joint(float_logits(files["float32"], views), part.name), part.name
+        ),
+        int8_rows=measure(held, joint(device_logits(files["int8"], views), part.name), part.name),
         milliseconds=latency_ms_per_face(files["int8"]),
     )
 
@@ -134,9 +135,7 @@ def _rounded(row: Measured) -> dict[str, Any]:
     return {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(row).items()}
 
 
-def card(
-    fields: dict[str, Any], made: ConvertedPart, part: Part, commands: Sequence[str]
-) -> str:
+def card(fields: dict[str, Any], made: ConvertedPart, part: Part, commands: Sequence[str]) -> str:
     """Return the model card in Markdown; `commands` are shell lines that make the model again."""
     positive = "closed" if part.name == "eyes" else "yawning"
     lines = [
@@ -200,5 +199,3 @@ def write(out: Path, made: ConvertedPart, fields: dict[str, Any], text: str) -> 
     with replacing(out, "--out") as temporary:
         temporary.write_bytes(content)
         append_card(temporary, text)
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -19,10 +18,11 @@ from mien.atomic import check_target, replacing, sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import FORMAT, Crop, Metadata, load_model, pack
+from mien.tflite.model_file import FORMAT, Crop, Metadata, find_model, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
-from mien_train.evaluation.calibration import risk_coverage, threshold_at
+from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
+from mien_train.json_file import read_json
 
 from mien_convert.evaluate import ValidationResult
 from mien_convert.export import Converted
@@ -78,7 +78,8 @@ def metrics(
     """Return the measures of the float and the int8 model, fractions, on the validation faces.
 
     The first ones are against FER-2013's labels, as `mien eval` measures; with `people` (int64 [n],
-    -1 where they did not agree) those against what people see follow. `duplicated` (bool [n]) marks
+    -1 where they did not agree) those against what people see follow, and on the faces that
+    FER-2013 labels alike ("agreed"). `duplicated` (bool [n]) marks
     the faces with a byte-identical twin in training. ECEs are those of the packed temperature, as
     the device applies it.
     """
@@ -99,6 +100,9 @@ def metrics(
         found["people"] = measure(people, people >= 0)
         if (~duplicated & (people >= 0)).any():
             found["people"]["without_duplicates"] = measure(people, ~duplicated & (people >= 0))
+        agreed = people == validation.labels
+        if agreed.any():
+            found["agreed"] = measure(people, agreed)
     curve = risk_coverage(
         softmax(result.int8_logits[known], result.temperature), result.truth[known]
     )
@@ -139,13 +143,9 @@ def training(model: Path, converted: Converted) -> dict[str, Any]:
 def read_run(path: Path) -> dict[str, Any]:
     """Return the provenance that mien-train wrote, without folders of its machine; {} if none."""
     try:
-        run = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        run = None
-    if not isinstance(run, dict):
-        print(f"mien-convert: {path} is no JSON object and is left out", file=sys.stderr)
+        run = read_json(path, {})
+    except UserError as error:
+        print(f"mien-convert: {error} It is left out.", file=sys.stderr)
         return {}
     return {str(key): _without_folders(value) for key, value in run.items()}
 
@@ -193,10 +193,18 @@ def _recipe(run: dict[str, Any], key: str) -> Any:
     return recipe.get(key, "") if isinstance(recipe, dict) else ""
 
 
-def threshold(result: ValidationResult, coverage: float) -> float:
-    """Return the confidence below which a prediction is "uncertain"."""
-    logits = result.int8_logits[result.known]
-    return threshold_at(softmax(logits, result.temperature), coverage)
+def threshold(result: ValidationResult, accuracy: float) -> float:
+    """Return the confidence below which a prediction is "uncertain".
+
+    `accuracy` is that of the predictions above it, on the validation faces as they are and
+    corrupted.
+    """
+    logits = result.corrupted_logits[:, result.known]
+    return threshold_at_accuracy(
+        softmax(logits.reshape(-1, logits.shape[2]), result.temperature),
+        np.tile(result.truth[result.known], len(logits)),
+        accuracy,
+    )
 
 
 def check_writable(out: Path) -> None:
@@ -237,8 +245,11 @@ def append_card(file: Path, text: str) -> None:
 
 def read_card(path: Path) -> str:
     """Return the Markdown of a model file's card. Raises UserError where there is none."""
-    found = load_model(path).path
-    with zipfile.ZipFile(found) as archive:
-        if CARD not in archive.namelist():
-            raise UserError(f"{found} has no card inside; that of a bundled model is a .md file.")
-        return archive.read(CARD).decode("utf-8", "replace")
+    found = find_model(path)
+    try:
+        with zipfile.ZipFile(found) as archive:
+            return archive.read(CARD).decode("utf-8", "replace")
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise UserError(
+            f"{found} has no card inside; models that come with mien have a .md beside."
+        ) from error

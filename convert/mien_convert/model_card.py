@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from mien.console import percent
 from mien.tflite.model_file import Metadata
 
 from mien_convert.report import VariantResult
@@ -22,7 +23,7 @@ anywhere: not for hiring, grading, policing, insurance, credit or lie detection.
 LIMITS = """\
 - A network reads the expression of a face, not what the person feels.
 - FER-2013's labels are not what people see: the majority of ten people (FER+) gives the same label
-  for 62.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
+  for 61.6 % of the training pictures (happy 92 %, fear 13 %). A score beyond about 70 % on them is
   learnt labelling.
 - The pictures were found by web search: posed and theatrical faces, of unknown age, sex, origin and
   skin colour. How the errors are spread over groups of people is not known, so assume that they
@@ -68,7 +69,7 @@ def model_card(metadata: Metadata, variants: list[VariantResult], commands: list
     dropped = measured["n"] - original.get("n", 0)
     copies = (
         f"{dropped} of them are byte-identical to a training picture; without them the int8 "
-        f"accuracy is {_percent(original['int8']['accuracy'])}."
+        f"accuracy is {percent(original['int8']['accuracy'])}."
         if original
         else "All of them are byte-identical to a training picture."
     )
@@ -88,7 +89,7 @@ def model_card(metadata: Metadata, variants: list[VariantResult], commands: list
         "`float` is the Keras model, `int8` this file read by the device's own code."
         + _people(measured),
         _measures(metadata),
-        f"int8 sees the same expression as float in {_percent(measured['agreement'])} of the "
+        f"int8 sees the same expression as float in {percent(measured['agreement'])} of the "
         f"faces; mean KL divergence {measured['mean_kl']:.4f} nats.",
         _variants(variants),
         "## Confidence",
@@ -106,10 +107,6 @@ def model_card(metadata: Metadata, variants: list[VariantResult], commands: list
         + ".",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def _rows(head: list[str], rows: list[list[str]]) -> str:
@@ -147,8 +144,9 @@ def _people(measured: dict[str, Any]) -> str:
     judge = "people" if measured["judged_by"] == "votes" else "FER-2013's labels"
     return (
         f" `people` is the majority of ten people's votes (FER+) on the {measured['people']['n']} "
-        f"faces where there is one of the seven. The temperature and the threshold were fitted to "
-        f"{judge}."
+        "faces where there is one of the seven; `agreed` are those that FER-2013 labels alike. The "
+        f"temperature and the threshold were fitted to {judge}, on the faces as they are and on "
+        "the same blurred, noisy, dark, compressed, small and rotated."
     )
 
 
@@ -157,7 +155,11 @@ def _measures(metadata: Metadata) -> str:
     groups = [("", measured)]
     groups += [
         (title, measured[key])
-        for title, key in ((", no copies", "without_duplicates"), (", people", "people"))
+        for title, key in (
+            (", no copies", "without_duplicates"),
+            (", people", "people"),
+            (", agreed", "agreed"),
+        )
         if key in measured
     ]
     people = measured.get("people", {})
@@ -167,7 +169,7 @@ def _measures(metadata: Metadata) -> str:
         (f"{kind}{suffix}", group[kind]) for suffix, group in groups for kind in ("float", "int8")
     ]
     rows = [
-        [title, *(_percent(score[key]) for _, score in scores)]
+        [title, *(percent(score[key]) for _, score in scores)]
         for title, key in (
             ("accuracy", "accuracy"),
             ("balanced accuracy", "balanced_accuracy"),
@@ -175,7 +177,7 @@ def _measures(metadata: Metadata) -> str:
         )
     ]
     rows += [
-        [f"recall, {label}", *(_percent(score["recall"][label]) for _, score in scores)]
+        [f"recall, {label}", *(percent(score["recall"][label]) for _, score in scores)]
         for label in metadata.labels
     ]
     rows.append(["expected calibration error", *(f"{score['ece']:.3f}" for _, score in scores)])
@@ -186,8 +188,8 @@ def _variants(variants: list[VariantResult]) -> str:
     rows = [
         [
             variant.name,
-            _percent(variant.score["accuracy"]),
-            _percent(variant.agreement),
+            percent(variant.score["accuracy"]),
+            percent(variant.agreement),
             f"{variant.mean_kl:.4f}",
             f"{variant.size / 1000:.0f}",
             f"{variant.latency_ms:.2f}",
@@ -203,7 +205,11 @@ def _variants(variants: list[VariantResult]) -> str:
 
 def _coverage(curve: list[dict[str, float]]) -> str:
     rows = [
-        [_percent(row["coverage"]), _percent(row["accuracy"]), f"{row['threshold']:.2f}"]
+        [
+            percent(row["coverage"]),
+            percent(row["accuracy"]),
+            f"{row['threshold']:.2f}",
+        ]
         for row in curve
     ]
     return _rows(["coverage", "accuracy", "confidence at least"], rows)

@@ -11,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from mien.child import environment_without_secrets
+
 SYSTEM_ROOT = Path("/")
 VCGENCMD_TIMEOUT_S = 3.0  # s after which a vcgencmd that hangs is left alone
 # The Raspberry Pi documentation of `vcgencmd get_throttled`; the same bits, 16 higher, say that it
@@ -118,7 +120,11 @@ def _vcgencmd(*words: str) -> str:
     """Return what the Pi's firmware tool prints, nothing where it is missing or refuses."""
     try:
         done = subprocess.run(
-            ["vcgencmd", *words], capture_output=True, text=True, timeout=VCGENCMD_TIMEOUT_S
+            ["vcgencmd", *words],
+            capture_output=True,
+            text=True,
+            timeout=VCGENCMD_TIMEOUT_S,
+            env=environment_without_secrets(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -12,6 +12,7 @@ from mien.commands.image import image
 from mien.commands.info import info
 from mien.commands.report import report
 from mien.commands.run import run
+from mien.commands.run_options import EXAMPLES
 from mien.commands.service import app as service
 from mien.config import configured
 from mien.entry_point import common_options, run_app
@@ -19,14 +20,14 @@ from mien.log import silence_native_logs
 
 app = typer.Typer(
     name="mien",
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
 app.callback(help="Read facial expressions from cameras, videos and pictures.")(common_options)
 app.command("image")(image)
 app.command("eval")(evaluate)
-app.command("run")(configured(run))
+app.command("run", epilog=EXAMPLES)(configured(run))
 app.command("calibrate")(calibrate)
 app.command("info")(info)
 app.command("bench")(bench)

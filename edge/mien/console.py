@@ -33,6 +33,11 @@ def printable(text: str) -> str:
     )
 
 
+def percent(share: float | None) -> str:
+    """Return a fraction as "85.6 %", "-" where there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 def format_duration(seconds: float) -> str:
     """Return seconds as 1:05 or 2:01:05."""
     minutes, rest = divmod(round(seconds), 60)

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mien.console import printable
 from mien.errors import UserError
 from mien.log import event
 
@@ -97,6 +98,8 @@ def _invoke(app: typer.Typer, name: str, arguments: list[str]) -> int:
     except typer.Abort:
         return INTERRUPTED
     except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich, which writes the help
+            return 0
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except _ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -116,12 +119,15 @@ def _flush_stdout() -> None:
 
 def _report(name: str, error: Exception) -> int:
     """Print one sentence about an exception that nothing has caught; return the exit code."""
+    if isinstance(error, PermissionError) and error.filename is not None:
+        _say(name, f"Permission denied: {error.filename}; check the permissions of its folders.")
+        return USER_ERROR
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
         abandon_stdout()
         _say(name, f"The output cannot be written ({error.strerror}).")
         return USER_ERROR
     reason = " ".join(f"{type(error).__name__}: {error}".split())
-    reason = "".join(c for c in reason if c.isprintable())[:MAX_REASON]
+    reason = printable(reason)[:MAX_REASON]
     _say(
         name,
         f"Unexpected error ({reason}). This is a fault in Mien: please report it with the command "

@@ -1,5 +1,7 @@
 """Errors that a user can cause and put right."""
 
+from mien.console import printable
+
 
 class UserError(Exception):
     """One sentence: what is wrong and what to do. Shown without a traceback; exit code 2.
@@ -10,12 +12,3 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
-
-
-def printable(text: str) -> str:
-    """Return the text with characters that are not printable as escapes, as in \\x1b."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )

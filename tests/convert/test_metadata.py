@@ -38,7 +38,7 @@ def test_metrics_with_votes_measure_people_where_they_agree(
     happy = np.zeros((len(validation), 7), np.float32)
     happy[:, 3] = 2
     reading = ValidationResult(
-        happy, happy, people, 1.0, [VariantResult("int8", {}, 1.0, 0.0, 1, 1.0)]
+        happy, happy, people, 1.0, [VariantResult("int8", {}, 1.0, 0.0, 1, 1.0)], happy[None]
     )
     copied = np.arange(len(validation)) < 7
     found = metrics(reading, validation, copied, people)

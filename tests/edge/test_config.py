@@ -16,7 +16,7 @@ from mien import config
 from mien.commands.run import run
 from mien.config import configured, parameters, read_settings
 from mien.errors import UserError
-from running import CLIP
+from running import BOTH, CLIP
 from typer.testing import CliRunner
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -223,3 +223,14 @@ def test_mien_run_takes_its_options_from_a_file(
         assert err.startswith("mien: ")
         assert words in err
         assert len(err.splitlines()) == 1
+
+
+def test_a_variable_that_no_option_has_is_named(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, model_path: Path
+) -> None:
+    monkeypatch.setenv("MIEN_MAX_FRAME", "3")
+    monkeypatch.setenv("MIEN_DEBUG", "0")
+    code, _, err = mien("run", BOTH, "--config", "none", "--model", model_path)
+    assert code == 0
+    assert "MIEN_MAX_FRAME is not used; did you mean MIEN_MAX_FRAMES." in err
+    assert "MIEN_DEBUG" not in err

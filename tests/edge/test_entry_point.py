@@ -94,7 +94,9 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None
 def test_a_fault_is_one_sentence_and_exit_code_70() -> None:
     done = run(FAULTY, "info")
     assert done.returncode == BUG
-    assert is_one_sentence(done.stderr, "ZeroDivisionError: of [31mone", "report it", "--debug")
+    assert is_one_sentence(
+        done.stderr, "ZeroDivisionError: of \\x1b[31mone", "report it", "--debug"
+    )
     assert "\x1b" not in done.stderr
 
 
@@ -119,3 +121,12 @@ def test_a_shell_gets_its_completion() -> None:
     environment |= {"COMP_WORDS": "mien ben", "COMP_CWORD": "1"}
     done = run(MIEN, env=environment)
     assert done.stdout.split() == ["bench"]
+
+
+def test_a_folder_that_may_not_be_entered_is_one_sentence() -> None:
+    code = FAULTY[-1]
+    start, end = code.index("raise "), code.index("i.card =")
+    refused = f"{code[:start]}raise PermissionError(13, 'No', '/secret/m.tflite')\n{code[end:]}"
+    done = run([*FAULTY[:-1], refused], "info")
+    assert done.returncode == 2
+    assert is_one_sentence(done.stderr, "Permission denied: /secret/m.tflite")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 from mien.entry_point import common_options, run_app
+from mien.log import silence_native_logs
 
 from mien_train.commands.audit import audit
 from mien_train.commands.average import average
@@ -13,6 +14,7 @@ from mien_train.commands.eyes import eyes
 from mien_train.commands.eyes_label import eyes_label
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
+from mien_train.commands.score import score
 from mien_train.commands.subset import subset
 from mien_train.commands.unpack import unpack
 from mien_train.commands.votes import votes
@@ -37,8 +39,10 @@ app.command("report")(report)
 app.command("eyes")(eyes)
 app.command("eyes-label")(eyes_label)
 app.command("detector")(detector)
+app.command("score")(score)
 
 
 def main() -> None:
     """Run the command line and exit; `mien.entry_point` has the exit codes."""
+    silence_native_logs()
     run_app(app, "mien-train")

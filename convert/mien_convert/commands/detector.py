@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from mien_convert import detector as conversion
 from mien_convert.accuracy_gate import REFUSED
+from mien_convert.detector_worker import STEPS
 from mien_convert.metadata import check_writable
 from mien_convert.model_card import reproduction_commands
 
@@ -59,7 +60,7 @@ def detector(
         raise UserError(f"--width and --height must be multiples of 16, got {width} and {height}.")
     check_writable(out)
     photographs = load(data, lambda items: tqdm(items, desc="reading", disable=None))
-    with tqdm(total=len(conversion.STEPS), desc="converting", disable=None) as bar:
+    with tqdm(total=len(STEPS), desc="converting", disable=None) as bar:
         converted = conversion.convert_detector(
             network,
             photographs.train,

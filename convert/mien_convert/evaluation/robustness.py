@@ -14,6 +14,7 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.evaluation.metrics import score
+from mien.tflite.model_file import Metadata
 
 Gray = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]  # [n, s, s]
@@ -55,6 +56,30 @@ def conditions() -> list[Condition]:
         for s in (0.8, 0.9, 1.1, 1.2, 1.35)
     ]
     return found
+
+
+# What cameras commonly do to a face. The confidence is fitted on these as well as on the faces as
+# they are: fitted on those alone it promised news photographs 5 points more than it kept.
+CALIBRATION_LEVELS = (
+    ("blur", "1.5 px"),
+    ("noise", "sd 10"),
+    ("low light", "1/4"),
+    ("JPEG", "q 15"),
+    ("small", "16 px"),
+    ("rotated", "+15°"),
+)
+
+
+def calibration_conditions() -> list[Condition]:
+    """Return the conditions, the unchanged faces first, on which the confidence is fitted."""
+    levels = {("as it is", ""), *CALIBRATION_LEVELS}
+    return [found for found in conditions() if (found.family, found.level) in levels]
+
+
+def corrupt(faces: Faces, condition: Condition, metadata: Metadata, seed: int) -> Faces:
+    """Return the network's inputs, uint8 [n, S, S], of faces under a condition."""
+    rng = np.random.default_rng(seed)
+    return np.stack([preprocess_face(condition.change(f, rng), None, metadata) for f in faces])
 
 
 def blurred(face: Gray, rng: np.random.Generator, sigma: float) -> Gray:
@@ -112,10 +137,9 @@ def measure(
     faces: Faces, truths: Truths, classifier: Classifier, condition: Condition, seed: int
 ) -> dict[str, Any]:
     """Return family, level and, by each truth, accuracy and balanced accuracy, fractions."""
-    rng = np.random.default_rng(seed)
     metadata = classifier.metadata
-    changed = [preprocess_face(condition.change(face, rng), None, metadata) for face in faces]
-    probabilities = softmax(classifier.logits(np.stack(changed)), metadata.temperature)
+    changed = corrupt(faces, condition, metadata, seed)
+    probabilities = softmax(classifier.logits(changed), metadata.temperature)
     out: dict[str, Any] = {"family": condition.family, "level": condition.level}
     for name, truth in truths.items():
         known = truth >= 0

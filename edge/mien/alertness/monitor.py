@@ -113,9 +113,7 @@ class TrackMonitor:
             reasons=reasons,
         )
 
-    def _eyes(
-        self, reading: Observation, reasons: dict[str, str]
-    ) -> tuple[float, float] | None:
+    def _eyes(self, reading: Observation, reasons: dict[str, str]) -> tuple[float, float] | None:
         """Return the openness of both eyes, or None and the reason in `reasons`."""
         config = self._config
         reason = None

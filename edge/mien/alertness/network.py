@@ -38,8 +38,9 @@ class EyesAndMouth:
         return left, right
 
     def mouth(self, gray: Gray, landmarks: tuple[Point, ...]) -> float:
-        """Return the probability that the mouth is as wide open as in a yawn."""
-        return self._mouth.read(mouth_crop(gray, landmarks))[0]
+        """Return the probability that the mouth is as wide open as in a yawn, and not hidden."""
+        state, seen = self._mouth.read(mouth_crop(gray, landmarks))
+        return state * seen
 
 
 def _weights(name: str) -> bytes:
@@ -54,5 +55,3 @@ def _weights(name: str) -> bytes:
 
 def _sigmoid(logit: float) -> float:
     return 1 / (1 + math.exp(-logit))
-
-

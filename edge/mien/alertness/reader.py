@@ -1,7 +1,7 @@
 """Alertness of the faces in a video: reads eyes, mouth and head of every track.
 
-    reader = AlertnessReader()
-    by_id = reader.update(frame.gray, frame.time, tracks)
+reader = AlertnessReader()
+by_id = reader.update(frame.gray, frame.time, tracks)
 """
 
 from __future__ import annotations

@@ -1,24 +1,25 @@
-"""`mien bench`: what the model, each stage and the whole pipeline cost on this machine."""
+"""`mien bench`: time and memory of the model, each stage and the whole pipeline."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mien.commands.options import DetectorOption
+from mien.commands.options import DetectorOption, ModelOption
 from mien.detection import DEFAULT_DETECTOR
 from mien.errors import UserError
-from mien.tflite.model_file import load_model
+from mien.tflite.model_file import DEFAULT_MODEL, load_model
 
 
 def bench(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print nothing but the last line, one JSON document.")
+        bool, typer.Option("--json", help="Print one JSON document instead of tables.")
     ] = False,
     baseline: Annotated[
         bool,
@@ -33,21 +34,18 @@ def bench(
         typer.Option(
             "--float",
             metavar="FILE",
-            help="With --baseline: the model.keras that it reads with, in place of the tutorial's "
-            "own network.",
+            help="With --baseline: a model.keras for the tutorial's pipeline.",
         ),
     ] = None,
     fer: Annotated[
         Path | None,
         typer.Option(
             metavar="PYTHON",
-            help="With --baseline: also run the package fer, by the Python of an environment "
+            help="With --baseline: also run the package fer, with the Python of an environment "
             "that has it.",
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A .tflite file of mien's, or a shipped name.")
-    ] = "mien",
+    model: ModelOption = DEFAULT_MODEL,
     detector: DetectorOption = DEFAULT_DETECTOR,
     clip: Annotated[
         Path | None,
@@ -57,21 +55,22 @@ def bench(
         ),
     ] = None,
     threads: Annotated[
-        int, typer.Option(min=1, help="Threads of the classifier in the pipeline.")
+        int, typer.Option(metavar="N", min=1, help="Threads of the classifier in the pipeline.")
     ] = 1,
     frames: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Frames of each scene, of 30 a second.")
+        int, typer.Option(metavar="N", min=1, help="Frames of each scene, at 30 frames/s.")
     ] = 240,
     soak: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Frames over which memory is watched.")
+        int, typer.Option(metavar="N", min=0, help="Frames over which memory is measured.")
     ] = 0,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A tenth of the frames and of the scenes.")
+        bool, typer.Option("--quick", help="Use a tenth of the frames and scenes.")
     ] = False,
 ) -> None:
-    """Measure speed and memory, on one core unless a line says otherwise.
+    """Measure speed and memory, on one core unless stated otherwise.
 
-    The scenes are made from the demo's portraits. The last line is one JSON document.
+    The scenes are synthetic, from the demo's portraits; --clip measures real videos. Off a terminal
+    the last line is the JSON document as well.
     """
     loaded = load_model(model)
     # Late: every other command would start later for it.
@@ -83,11 +82,12 @@ def bench(
     if float_model is not None and not baseline:
         raise UserError("--float is for the tutorial's pipeline; add --baseline.")
     if fer is not None and not baseline:
-        raise UserError("--fer is for another pipeline beside Mien's; add --baseline.")
+        raise UserError("--fer is for another pipeline; add --baseline.")
     cores = len(affinity()) or os.cpu_count() or 1
     options = BenchOptions(frames, threads, cores, baseline, float_model, fer, soak, quick)
     options = replace(options, detector=detector, clips=tuple(clips_in(clip) if clip else ()))
     document = measure_all(loaded, options)
     if not as_json:
         print(text(document))
-    print(json.dumps(document, allow_nan=False))
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(document, allow_nan=False))

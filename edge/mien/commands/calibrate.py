@@ -14,6 +14,7 @@ import typer
 from mien.atomic import check_target
 from mien.classification.classifier import Classifier
 from mien.classification.profile import NEUTRAL, SUFFIX, ProfileFit, fit_profile
+from mien.commands.options import ModelOption, ThreadsOption
 from mien.console import progress
 from mien.detection import open_detector
 from mien.errors import UserError
@@ -24,7 +25,7 @@ from mien.pipeline.samples import Samples, record_take, sample_picture, samples_
 from mien.pipeline.still import ImagePipeline
 from mien.pipeline.video import VideoPipeline
 from mien.sources import open_source
-from mien.tflite.model_file import Model, load_model
+from mien.tflite.model_file import DEFAULT_MODEL, Model, load_model
 
 TAKE_S = 3.0  # s, long enough for thirty predictions
 NEUTRAL_TAKE_S = 10.0  # s; blinks and glances belong to a resting face
@@ -48,10 +49,7 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FILE", help="Write the profile here, not to NAME.profile.json."),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
-    ] = "mien",
+    model: ModelOption = DEFAULT_MODEL,
     neutral: Annotated[
         bool,
         typer.Option("--neutral", help="Only remove a resting face's bias: 10 s of doing nothing."),
@@ -62,9 +60,7 @@ def calibrate(
     cropped: Annotated[
         bool, typer.Option("--cropped", help="Take each picture as one face, already cut out.")
     ] = False,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
-    ] = 1,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Teach Mien a face: fit a profile for --profile of the other commands.
 

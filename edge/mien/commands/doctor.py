@@ -1,4 +1,4 @@
-"""`mien doctor`: what stands in the way of a run on this machine, and what to do about it."""
+"""`mien doctor`: checks of this machine, with a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.commands.options import JsonOption
+
 if TYPE_CHECKING:
     from mien.systemd.unit import UnitOptions
 
 
 def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
-    ] = False,
+    as_json: JsonOption = False,
     config: Annotated[
         str | None,
         typer.Option(
@@ -27,7 +27,7 @@ def doctor(
 ) -> None:
     """Check this machine: system, packages, cameras, model, heat, power, network, service.
 
-    Changes nothing. Exit code 1 where a check fails, 0 where all is well or only to be looked at.
+    Nothing is changed. Exit code 1 if a check fails; warnings do not count.
     """
     from mien.doctor.runner import document, everything, text
 

@@ -1,4 +1,4 @@
-"""`mien eval`: what a model is worth on labelled faces, computed on the device."""
+"""`mien eval`: measures of a model on labelled faces, computed on the device."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.classification.profile import load_profile
-from mien.console import progress, table
+from mien.commands.options import JsonOption, ModelOption, ThreadsOption
+from mien.console import percent, progress, table
 from mien.errors import UserError
 from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
 from mien.evaluation.ferplus import read_votes
 from mien.evaluation.truths import score_where, truths, vote_measures
-from mien.tflite.model_file import Metadata, load_model
+from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
 
 BATCH = 256  # faces held at once
 NAMED = {"fer2013": "benchmark", "votes": "people"}  # in the table and, of the other one, in JSON
@@ -42,55 +43,51 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The split to read: a folder (train, test), or how file names begin (PublicTest, "
-            "PrivateTest). Without it: PublicTest, where there is one, else test.",
+            help="Split to evaluate: a folder (train, test), or the beginning of file names "
+            "(PublicTest, PrivateTest). Default: PublicTest if there is one, else test.",
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
-    ] = "mien",
+    model: ModelOption = DEFAULT_MODEL,
     labels: Annotated[
         str,
         typer.Option(
             metavar="fer2013|votes",
-            help="The truth: the class folders, or what most people saw (with --votes).",
+            help="Ground truth: the class folders, or the majority of --votes.",
         ),
     ] = "fer2013",
     votes: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Votes by file name, of mien-train votes: measure both truths."
+            metavar="FILE",
+            help="Votes by file name, of mien-train votes: measure both truths.",
         ),
     ] = None,
     profile: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
+            metavar="FILE", help="Profile of `mien calibrate` that corrects the predictions."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
-    ] = False,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
-    ] = 1,
+    as_json: JsonOption = False,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Measure accuracy, recall and calibration on labelled faces.
 
-    With --votes against what people see, too; faces about which they did not agree are left out
-    there. Faces that cannot be read are reported and left out; the exit code is then 2.
+    With --votes also against the majority of ten people; faces without a majority are left out
+    there. Faces that cannot be read are reported and skipped; the exit code is then 2.
     """
     if labels not in NAMED or (labels == "votes" and votes is None):
         raise UserError(
-            "--labels is fer2013 (the class folders), or votes together with --votes FILE."
+            "--labels must be fer2013 (the class folders), or votes together with --votes FILE."
         )
     loaded = load_model(model)
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     classifier = Classifier(loaded, threads, loaded_profile)
     faces = list_faces(data, loaded.metadata.labels, split)
     for name in faces.ignored:
-        print(f"mien: left out {name} in {data}, which is no class of the model", file=sys.stderr)
+        print(
+            f"mien: left out {name} in {data}, which is not a class of the model", file=sys.stderr
+        )
     skipped: list[str] = []
     voted: dict[str, npt.NDArray[np.floating]] = {}
     if votes is not None:  # before the faces are read, so that a wrong file is told at once
@@ -109,7 +106,7 @@ def evaluate(
         )
     }
     if NAMED[labels] not in found:
-        raise UserError(f"people agree about none of the faces in {data}; use --labels fer2013.")
+        raise UserError(f"No face in {data} has a majority of votes; use --labels fer2013.")
     document = _document(faces, loaded.metadata, classifier, labels, found, skipped)
     if table_of_votes is not None:
         document |= vote_measures(table_of_votes, probabilities, loaded.metadata.labels)
@@ -177,17 +174,17 @@ def _document(
 
 
 def _card(document: dict[str, Any], metadata: Metadata) -> str:
-    """Return the document for a reader, beside what the model's file promises."""
+    """Return the document as tables, beside the figures of the model card."""
     where = document["data"] + (f", {document['split']}" if document["split"] else "")
     lines = [f"{metadata.name} {metadata.version} on {document['n']} faces of {where}"]
     others = [key for key in ("benchmark", "people", "agreed") if key in document]
     promised = promise(metadata, document["truth"])
     heads = [NAMED[document["truth"]] if others else "here"]
-    heads += [*(["promised"] if promised else []), *others]
+    heads += [*(["model card"] if promised else []), *others]
 
     def row(name: str, *keys: str) -> list[str]:
         cells = [document, *([promised] if promised else []), *(document[key] for key in others)]
-        return [name, *(_percent(_within(cell, keys)) for cell in cells)]
+        return [name, *(percent(_within(cell, keys)) for cell in cells)]
 
     if document["other_splits"]:
         lines.append(f"(also there: --split {' or '.join(document['other_splits'])})")
@@ -206,13 +203,13 @@ def _card(document: dict[str, Any], metadata: Metadata) -> str:
     if "by_voters" in document:
         rule, voters = document["ferplus_rule"], document["by_voters"]
         lines += [
-            f"FER+'s own rule, eight classes: {_percent(rule['accuracy'])} of {rule['n']} faces",
+            f"FER+'s own rule, eight classes: {percent(rule['accuracy'])} of {rule['n']} faces",
             "by voters who agree: "
-            + ", ".join(f"{k} {_percent(row['accuracy'])}" for k, row in voters.items()),
+            + ", ".join(f"{k} {percent(row['accuracy'])}" for k, row in voters.items()),
         ]
     if promised:
         split = metadata.metrics.get("split", "an unnamed split")
-        lines += ["", f"promised: what the model's file says of {split}, n {promised.get('n')}"]
+        lines += ["", f"model card: measured by mien-convert on {split}, n {promised.get('n')}"]
     counts = [["true \\ read", *metadata.labels]]
     for label, line in zip(metadata.labels, document["confusion"], strict=True):
         counts.append([label, *(str(count) for count in line)])
@@ -232,7 +229,3 @@ def _within(values: Any, keys: tuple[str, ...]) -> Any:
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
     return values
-
-
-def _percent(share: Any) -> str:
-    return f"{100 * share:.1f} %" if isinstance(share, (int, float)) else "-"

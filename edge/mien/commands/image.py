@@ -18,7 +18,13 @@ import typer
 from mien.atomic import check_target, write_file
 from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
-from mien.commands.options import DetectorOption, LandmarksOption
+from mien.commands.options import (
+    DetectorOption,
+    JsonOption,
+    LandmarksOption,
+    ModelOption,
+    ThreadsOption,
+)
 from mien.console import progress, table
 from mien.detection import DEFAULT_DETECTOR, open_detector
 from mien.errors import UserError
@@ -28,10 +34,10 @@ from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
+from mien.sources.address import public
 from mien.sources.base import Frame
 from mien.sources.images import list_pictures
-from mien.sources.stream import public
-from mien.tflite.model_file import Metadata, load_model
+from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 JPEG_QUALITY = 92
@@ -57,10 +63,7 @@ def image(
             "pictures.",
         ),
     ],
-    model: Annotated[
-        str,
-        typer.Option(metavar="NAME|FILE", help="A shipped model, or a .tflite of mien-convert."),
-    ] = "mien",
+    model: ModelOption = DEFAULT_MODEL,
     detector: DetectorOption = DEFAULT_DETECTOR,
     profile: Annotated[
         Path | None,
@@ -68,9 +71,7 @@ def image(
             metavar="FILE", help="Correct the predictions by a profile of mien calibrate."
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document instead of a table.")
-    ] = False,
+    as_json: JsonOption = False,
     landmarks: LandmarksOption = False,
     csv: Annotated[
         Path | None,
@@ -79,25 +80,24 @@ def image(
     annotate: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
+            metavar="FOLDER",
             help="Write each picture with boxes and labels into this folder, under its own name; "
-            "the pictures read are never overwritten.",
+            "an input is never overwritten.",
         ),
     ] = None,
     cropped: Annotated[
-        bool, typer.Option("--cropped", help="Take each picture as one face, already cut out.")
+        bool,
+        typer.Option("--cropped", help="Treat each picture as one cropped face."),
     ] = False,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of the classifier.")
-    ] = 1,
+    threads: ThreadsOption = 1,
     max_megapixels: Annotated[
         float,
         typer.Option(metavar="N", min=0.001, help="Refuse pictures with more pixels than this."),
     ] = MAX_PIXELS / 1e6,
 ) -> None:
-    """Read the expression of every face in every picture.
+    """Read facial expressions from pictures.
 
-    A picture that cannot be read is reported and left out; the exit code is then 2.
+    A picture that cannot be read is reported and skipped; the exit code is then 2.
     """
     loaded = load_model(model)
     if csv is not None:
@@ -156,7 +156,7 @@ class AnnotatedNames:
 
     def __init__(self, folder: Path, inputs: Sequence[Path]) -> None:
         if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder} is no folder; give --annotate the name of one.")
+            raise UserError(f"--annotate needs a folder, but {folder} is a file.")
         self._folder = folder
         # Names are compared without capitals, for file systems that do.
         self._inputs = {_folded(file) for file in inputs}

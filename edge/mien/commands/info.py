@@ -1,4 +1,4 @@
-"""`mien info`: the metadata of a model as a readable card."""
+"""`mien info`: metadata and metrics of a model."""
 
 from __future__ import annotations
 
@@ -19,23 +19,27 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="[MODEL]", help="A shipped model's name, or a .tflite of mien-convert."
+            metavar="[NAME|FILE]",
+            help="Name of a bundled model, or a .tflite file from mien-convert.",
         ),
     ] = DEFAULT_MODEL,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print metadata.json as it stands in the file.")
+        bool, typer.Option("--json", help="Print the file's metadata.json.")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also show all metrics, the training and the licences.")
     ] = False,
 ) -> None:
-    """Show what a model file says of itself."""
+    """Show a model's metadata and metrics."""
     loaded = load_model(model)
     if as_json:  # in ASCII, where the file may have what drives a terminal
         print(json.dumps(json.loads(loaded.metadata.to_json()), indent=1))
     else:
-        print(card(loaded))
+        print(card(loaded, everything))
 
 
-def card(model: Model) -> str:
-    """Return a model's metadata for a reader."""
+def card(model: Model, everything: bool = True) -> str:
+    """Return a model's metadata as text; without `everything` the most important lines."""
     metadata = model.metadata
     size = metadata.input_size
     lines = [
@@ -43,15 +47,18 @@ def card(model: Model) -> str:
         "",
         f"file         {model.path} ({len(model.flatbuffer) / 1e6:.2f} MB, format "
         f"{metadata.format})",
-        f"made         {metadata.created}",
-        f"reads        {', '.join(metadata.labels)}",
+        f"created      {metadata.created}",
+        f"labels       {', '.join(metadata.labels)}",
         f"input        {size}x{size} px, {metadata.colour}, resized by {metadata.resize}",
         f"crop         {metadata.crop.shape}, {metadata.crop.margin:+.0%} of the face's box on "
         "each side",
-        f"confidence   temperature {metadata.temperature:.3f}; under {metadata.threshold:.2f} it "
-        'reads "uncertain"',
+        f"confidence   temperature {metadata.temperature:.3f}; below {metadata.threshold:.2f} the "
+        'prediction is "uncertain"',
         f"sha256       {metadata.sha256} (checked)",
+        *_accuracies(metadata.metrics),
     ]
+    if not everything:
+        return "\n".join([*lines, "", "mien info --all shows metrics, training and licences."])
     for title, content in (
         ("metrics", metadata.metrics),
         ("training", metadata.training),
@@ -59,6 +66,19 @@ def card(model: Model) -> str:
     ):
         lines += ["", title, *(_tree(content, 1) if content else ["  none stated"])]
     return "\n".join(lines)
+
+
+def _accuracies(metrics: dict[str, Any]) -> Iterator[str]:
+    """Yield the accuracy of the int8 model by each ground truth that was measured."""
+    for truth, measured in (("FER-2013", metrics), ("people", metrics.get("people"))):
+        scores = measured.get("int8") if isinstance(measured, dict) else None
+        if not isinstance(scores, dict):
+            continue
+        shares = [scores.get("accuracy"), scores.get("balanced_accuracy")]
+        if all(isinstance(share, float) for share in shares):
+            accuracy, balanced = (_text(share, True) for share in shares)
+            split = _text(metrics.get("split", "an unnamed split"), False)
+            yield f"accuracy     {accuracy} by {truth}'s labels on {split}, balanced {balanced}"
 
 
 def _tree(content: dict[str, Any], depth: int, fractions: bool = False) -> Iterator[str]:

@@ -29,21 +29,21 @@ class Format(str, Enum):
 
 def report(
     session: Annotated[
-        Path, typer.Argument(metavar="SESSION.jsonl", help="What `mien run --jsonl` wrote.")
+        Path, typer.Argument(metavar="SESSION.jsonl", help="Recording of `mien run --jsonl`.")
     ],
     format: Annotated[
         list[Format] | None,
-        typer.Option(help="What to write; may be given more than once. By default html."),
+        typer.Option(metavar="html|csv", help="Format to write; repeatable (default: html)."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where to; by default beside the session."),
+        typer.Option(metavar="FOLDER", help="Output folder (default: beside the session)."),
     ] = None,
 ) -> None:
-    """Show a session: emotions over time, face by face, shares, moments of change.
+    """Write a report of a recorded session: emotions over time and per face, changes, totals.
 
-    Writes SESSION.report.html, one file that needs nothing else; with --format csv a table of the
-    same, a row per stretch of time and face. Memory does not grow with the session's length.
+    SESSION.report.html is one self-contained page. --format csv writes a table with one row per
+    interval and face.
     """
     folder = session.parent if out is None else out
     formats = list(dict.fromkeys(format or [Format.html]))

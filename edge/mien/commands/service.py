@@ -23,7 +23,7 @@ app = typer.Typer(
 @app.command("install")
 def install(
     start: Annotated[
-        bool, typer.Option("--start/--no-start", help="Also start it, or start it anew.")
+        bool, typer.Option("--start/--no-start", help="Start or restart it now.")
     ] = True,
     only_print: Annotated[
         bool, typer.Option("--print", help="Only print the unit that would be written.")
@@ -44,7 +44,7 @@ def install(
 
 @app.command("status")
 def status() -> None:
-    """Say how the service is. Exit code 0 where it runs, 3 where not."""
+    """Show the service's status. Exit code 0 if it runs, 3 if not."""
     found = installer.service_state(installer.Host(), service_options())
     print(describe_state(found))
     if found.active != "active":

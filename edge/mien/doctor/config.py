@@ -7,11 +7,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mien.config import PREFIX, Parameter, Setting
+from mien.config import Parameter, Setting, unknown_variables
 from mien.doctor.check import Check
 
 SECRETS = ("token",)
-NO_OPTIONS = ("MIEN_CONFIG", "MIEN_MQTT_PASSWORD", "MIEN_TEST_")  # what means something else
 
 
 def options(
@@ -35,12 +34,7 @@ def options(
         if secret and stat.S_IMODE(file.stat().st_mode) & stat.S_IROTH:
             found = f"everybody may read {' and '.join(secret)} in {file}"
             yield Check("secrets", "warn", found, f"sudo chmod 640 {file}")
-    variables = {parameter.variable for parameter in known.values()}
-    lost = [
-        name
-        for name in environment
-        if name.startswith(PREFIX) and name not in variables and not name.startswith(NO_OPTIONS)
-    ]
+    lost = unknown_variables(environment, known)
     if lost:
         yield Check(
             "environment",

@@ -44,6 +44,8 @@ class FileArchive:
             for info in self._zip.infolist():
                 if info.filename and not info.filename.endswith(("/", "\\")):
                     self._members.setdefault(_safe_name(path, info.filename), info)
+        except PermissionError as error:
+            raise UserError(f"Permission denied: {path}; read it as its owner.") from error
         except ZIP_ERRORS as error:
             self.close()
             raise UserError(

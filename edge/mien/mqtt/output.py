@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import secrets
 import ssl
 import sys
 import threading
@@ -16,6 +17,7 @@ from mien.errors import UserError
 from mien.log import LogEvent
 from mien.mqtt.broker import Broker
 from mien.mqtt.discovery import HA_STATUS_TOPIC, discovery, discovery_topic
+from mien.mqtt.failures import AWAY, GONE, SILENT, why_unreachable
 from mien.mqtt.state import DEBOUNCE_S, StateTracker, camera_state
 from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame, Say
@@ -27,7 +29,8 @@ MIN_RECONNECT_S = 1  # s until the first attempt to connect again
 MAX_RECONNECT_S = 15  # s between two attempts, reached by doubling
 CLOSE_TIMEOUT_S = 2.0  # s for the last words at the end
 TEMPERATURE_INTERVAL_S = 10.0  # s between two looks at the board's temperature
-UNREACHABLE = "cannot be reached"
+HA_INTERVAL_S = 5.0  # s between two answers to Home Assistant's start
+OWN_TOPICS = ("camera/set", "availability", "run")
 BAD_CREDENTIALS = "refuses the user name or password"
 
 
@@ -79,6 +82,9 @@ class MqttOutput:
         self._arrival = threading.Condition()
         self._arrived: set[int] = set()  # numbers of messages that the broker has
         self._closing = False
+        self._run_id = secrets.token_hex(4)
+        self._met = False  # whether another run under this topic was reported
+        self._ha_answered = float("-inf")  # s of time.monotonic(), of Home Assistant's last start
         self._trouble_reported: str | None = None  # the last trouble said, so that it is said once
         self._discovery = discovery(broker, labels, board_name(), alertness)
         self._client = self._make_client(password, max_reconnect_s)
@@ -107,21 +113,26 @@ class MqttOutput:
         self._closing = True
         self._work.set()
         self._worker.join(CLOSE_TIMEOUT_S)
+        # A broker that has not taken the queue within that time will not take this either.
+        patience = 0.2 if self._worker.is_alive() else CLOSE_TIMEOUT_S / 2
         if self._connected.is_set():
             sent = self._client.publish(
                 f"{self.broker.topic}/availability", b"offline", qos=1, retain=True
             ).mid
             with self._arrival:
-                self._arrival.wait_for(lambda: sent in self._arrived, 1.0)
+                self._arrival.wait_for(lambda: sent in self._arrived, patience)
         self._client.disconnect()
-        self._client.loop_stop()
+        # paho's thread ends once it has read what has come. A broker that floods never lets it.
+        stopping = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopping.start()
+        stopping.join(patience)
 
     def _make_client(self, password: str | None, max_reconnect_s: int) -> Any:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
+        from mien.mqtt.client import ReportingClient
 
         broker = self.broker
-        client = Client(CallbackAPIVersion.VERSION2, client_id=f"mien-{broker.identity}"[:64])
+        # Not the topic alone: a second run with it would take this one's connection away.
+        client = ReportingClient(f"mien-{broker.identity}"[:55] + f"-{self._run_id}")
         if broker.user is not None or password is not None:
             client.username_pw_set(broker.user or "", password)
         if broker.tls:
@@ -140,8 +151,10 @@ class MqttOutput:
             words = BAD_CREDENTIALS if reason.value in (134, 135) else f"refuses us ({reason})"
             self._report_trouble(words)
             return
-        client.subscribe([(f"{self.broker.topic}/camera/set", 1), (HA_STATUS_TOPIC, 1)])
+        topics = [*(f"{self.broker.topic}/{name}" for name in OWN_TOPICS), HA_STATUS_TOPIC]
+        client.subscribe([(topic, 1) for topic in topics])
         self._introduce(client)
+        client.publish(f"{self.broker.topic}/run", self._run_id, qos=1)
         if self._trouble_reported is not None:
             self._report("answers again.", "broker-back")
             self._trouble_reported = None
@@ -155,28 +168,57 @@ class MqttOutput:
         client.publish(discovery_topic(self.broker), self._discovery, qos=1, retain=True)
         client.publish(f"{self.broker.topic}/availability", b"online", qos=1, retain=True)
 
-    def _on_connect_fail(self, _client: Any, _data: Any) -> None:
-        self._report_trouble(UNREACHABLE)
+    def _on_connect_fail(self, client: Any, _data: Any) -> None:
+        self._report_trouble(why_unreachable(client.failure, self.broker))
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _props: Any
     ) -> None:
+        answered = self._connected.is_set()
         self._connected.clear()
-        if not self._closing and reason.is_failure and self._trouble_reported is None:
-            self._report_trouble("has gone")
+        if not self._closing and reason.is_failure:
+            self._report_trouble(GONE if answered else SILENT)
 
     def _on_message(self, client: Any, _data: Any, message: Any) -> None:
         if message.topic == HA_STATUS_TOPIC:
-            if message.payload == b"online":  # Home Assistant has started
+            now = time.monotonic()
+            # Home Assistant has started. A broker that floods would be answered without end.
+            if message.payload == b"online" and now - self._ha_answered >= HA_INTERVAL_S:
+                self._ha_answered = now
                 self._introduce(client)
                 with self._lock:
                     self._enqueue(repeated=True)
             return
-        if self._pause is None or message.retain or message.payload not in (b"ON", b"OFF"):
+        if message.retain:
+            return
+        if message.topic == f"{self.broker.topic}/run":
+            self._meet(client, message.payload.decode("ascii", "replace"))
+            return
+        if message.topic == f"{self.broker.topic}/availability":
+            # The last will of this run's connection before, or of another run.
+            if message.payload == b"offline" and not self._closing:
+                client.publish(message.topic, b"online", qos=1, retain=True)
+            return
+        if self._pause is None or message.payload not in (b"ON", b"OFF"):
             return
         paused = message.payload == b"OFF"
         self._pause.set(paused)
         self._camera("paused" if paused else "running")
+
+    def _meet(self, client: Any, run_id: str) -> None:
+        """Report another run that publishes under the same topic, once, and let it know too."""
+        if run_id == self._run_id or self._met:
+            return
+        self._met = True
+        client.publish(f"{self.broker.topic}/run", self._run_id, qos=1)
+        self._say(
+            LogEvent(
+                f"another run of Mien publishes under {self.broker.topic} as well; give each its "
+                "own topic in --mqtt.",
+                "topic-shared",
+                topic=self.broker.topic,
+            )
+        )
 
     def _camera(self, state: str) -> None:
         with self._lock:
@@ -184,10 +226,9 @@ class MqttOutput:
                 self._enqueue(repeated=False)
 
     def _report_trouble(self, words: str) -> None:
-        # What has gone cannot be reached either: that is one trouble.
-        if words != self._trouble_reported and (
-            self._trouble_reported is None or words != UNREACHABLE
-        ):
+        # A broker that has gone cannot be reached either, in one way or another: one trouble.
+        known = self._trouble_reported
+        if known is None or (words != known and words not in AWAY):
             self._trouble_reported = words
             self._report(f"{words}; trying again.", "broker-lost")
 

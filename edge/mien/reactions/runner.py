@@ -14,6 +14,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
+from mien.child import environment_without_secrets
 from mien.reactions.rules import Rule
 from mien.sources.base import Say
 
@@ -80,6 +81,7 @@ class ActionRunner:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,  # stdout may be the run's own JSON
                 stderr=subprocess.DEVNULL,
+                env=environment_without_secrets(),
                 start_new_session=True,  # so that its children end with it
             )
         except OSError as error:

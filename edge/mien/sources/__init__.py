@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 from mien.errors import UserError
 from mien.image import SUFFIXES
 from mien.sources import picamera, usb, v4l2
+from mien.sources.address import is_address, public
 from mien.sources.base import CameraConfig, Change, Frame, ReadOptions, Say, Source, SourceLost
 from mien.sources.images import open_pictures
-from mien.sources.stream import SCHEMES, open_stream, public
+from mien.sources.stream import open_stream
 from mien.sources.video import open_video
 
 __all__ = [
@@ -54,18 +56,15 @@ def open_source(
         if kind == "usb":
             return usb.open_usb(usb.find_usb(camera), mode, want_color, say, give_up)
         return picamera.open_picamera(camera, mode, want_color, say, give_up)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", spec)
-    if scheme:
-        if scheme[1].lower() not in SCHEMES:
-            raise UserError(
-                f"{public(spec)}: {scheme[1]} is not read; use {', '.join(SCHEMES)} or a path."
-            )
-        return open_stream(spec, want_color, mode.stall_s, say, give_up)
+    if is_address(spec) and not os.path.lexists(spec):
+        return open_stream(spec, want_color, mode.stall_s, say, give_up, options)
     path = Path(spec)
     if _is_device(path):
         return usb.open_usb(path, mode, want_color, say, give_up)
     try:
         path.stat()
+    except PermissionError:
+        raise UserError(f"Permission denied: {path}; read it as its owner.") from None
     except (OSError, ValueError):
         raise UserError(_no_such_source(spec)) from None
     if not spec:  # pathlib takes it for this folder
@@ -74,7 +73,7 @@ def open_source(
         return open_pictures(path, want_color, say, options.max_pixels)
     if path.suffix.lower() in SUFFIXES:
         return open_pictures(path, want_color, say, options.max_pixels)
-    return open_video(path, want_color, say)
+    return open_video(path, want_color, say, options.input_fps)
 
 
 def is_camera(spec: str) -> bool:
@@ -95,7 +94,7 @@ def _no_such_source(spec: str) -> str:
     if spec.isdigit():
         return f"There is no file named {spec}; for a camera write usb:{spec} or picamera:{spec}."
     return (
-        f"{spec[:200] or 'An empty name'} is no file, folder or camera; a source is auto, "
+        f"{public(spec)[:200] or 'An empty name'} is no file, folder or camera; a source is auto, "
         "picamera[:N|:NAME], usb[:N|:NAME], /dev/videoN, a video file, an http://, https:// or "
         "rtsp:// address, or a folder of pictures."
     )

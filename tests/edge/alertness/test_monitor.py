@@ -199,9 +199,7 @@ def test_the_baseline_is_taken_from_the_first_seconds() -> None:
 
 def test_looking_away_for_six_seconds_is_unresponsive() -> None:
     assert [e.kind for e in events(lambda now: pose(45 if now > 10 else 0), 15)] == []
-    assert [e.kind for e in events(lambda now: pose(45 if now > 10 else 0), 17)] == [
-        "unresponsive"
-    ]
+    assert [e.kind for e in events(lambda now: pose(45 if now > 10 else 0), 17)] == ["unresponsive"]
 
 
 def test_head_positions_count_from_the_baseline() -> None:

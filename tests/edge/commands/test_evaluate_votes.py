@@ -132,7 +132,7 @@ def test_refusals(mien: Mien, model_path: Path, tmp_path: Path) -> None:
     text.write_text("Usage,Image name,neutral\n")
     for words, reason in (
         (("--labels", "votes"), "--votes FILE"),
-        (("--labels", "people"), "--labels is fer2013"),
+        (("--labels", "people"), "--labels must be fer2013"),
         (("--votes", tmp_path / "none.csv"), "cannot be read"),
         (("--votes", text), "mien-train votes"),
     ):

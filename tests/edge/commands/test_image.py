@@ -22,6 +22,7 @@ from made import (
     with_orientation,
     write_picture,
 )
+from mien.boxes import iou
 from mien.classification.classifier import Classifier
 from mien.detection import open_detector
 from mien.image import load_image
@@ -116,7 +117,7 @@ def test_annotated_pictures_show_the_faces(mien: Mien, model_path: Path, tmp_pat
     assert 0.003 < different.mean() < 0.1
     assert columns.min() > 80  # the faces' boxes and labels, and nothing elsewhere
     assert columns.max() < 580
-    assert rows.max() < 320
+    assert rows.max() < 340
     assert [file.name for file in target.iterdir()] == ["both.jpg"]  # nothing half written
 
 
@@ -157,7 +158,7 @@ def test_annotating_into_a_file_is_refused(mien: Mien, model_path: Path, tmp_pat
     words = ("--annotate", tmp_path / "file", "--model", model_path)
     code, out, err = mien("image", PORTRAITS / "collins.jpg", *words)
     assert (code, out) == (2, "")
-    assert is_one_sentence(err, "is no folder")
+    assert is_one_sentence(err, "--annotate needs a folder")
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -196,8 +197,7 @@ def test_a_turned_photo_is_read_upright(mien: Mien, model_path: Path, tmp_path: 
     turned, lying = json.loads(out)["pictures"]
     assert (turned["width"], turned["height"]) == (400, 480)
     (face,) = turned["faces"]
-    assert face["box"][0] == pytest.approx(135, abs=8)
-    assert face["box"][1] == pytest.approx(65, abs=8)
+    assert iou(face["box"], (142, 59, 92, 114)) > 0.6
     assert lying["faces"] == []
 
 
@@ -293,7 +293,7 @@ def test_an_address_is_fetched_and_its_password_is_not_shown(
     code, out, err = mien("image", url, *words)
     assert (code, err) == (0, "")
     (picture,) = json.loads(out)["pictures"]
-    assert picture["file"] == f"http://{camera}/snap.jpg?size=full"
+    assert picture["file"] == f"http://{camera}/snap.jpg?..."
     assert len(picture["faces"]) == 1
     assert Path(picture["annotated"]).name == "snap.jpg"
     assert "a%20b" not in out
@@ -301,7 +301,7 @@ def test_an_address_is_fetched_and_its_password_is_not_shown(
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("/snap.jpg", "user name and password"), ("/page", "text/html"), ("/gone", "404 Not Found")],
+    [("/snap.jpg", "USER:PASSWORD"), ("/page", "text/html"), ("/gone", "404 Not Found")],
 )
 def test_an_address_without_a_picture_says_why(
     path: str, said: str, mien: Mien, model_path: Path, camera: str
@@ -314,7 +314,7 @@ def test_an_address_without_a_picture_says_why(
 def test_an_address_that_nobody_serves_says_why(mien: Mien, model_path: Path) -> None:
     code, _, err = mien("image", "http://127.0.0.1:9/snap.jpg", "--model", model_path)
     assert code == 2
-    assert is_one_sentence(err, "cannot be reached", "Connection refused")
+    assert is_one_sentence(err, "refuses the connection")
 
 
 def test_no_file_at_all_is_a_usage_error(mien: Mien) -> None:

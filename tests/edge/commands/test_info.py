@@ -17,7 +17,7 @@ Mien = Callable[..., tuple[int, str, str]]
 
 
 def test_the_card_says_what_the_file_says(mien: Mien, model_path: Path) -> None:
-    code, out, err = mien("info", model_path)
+    code, out, err = mien("info", model_path, "--all")
     assert (code, err) == (0, "")
     text = " ".join(out.split())
     metadata = load_model(model_path).metadata
@@ -28,7 +28,7 @@ def test_the_card_says_what_the_file_says(mien: Mien, model_path: Path) -> None:
         "48x48 px",
         "+10%",
         "temperature 1.250",
-        "under 0.40",
+        "below 0.40",
         metadata.sha256,
         "accuracy 100.0 %",
         "happy 50.0 %",
@@ -36,6 +36,16 @@ def test_the_card_says_what_the_file_says(mien: Mien, model_path: Path) -> None:
         "Apache-2.0",
     ):
         assert words in text
+
+
+def test_the_first_lines_are_enough_and_all_shows_the_rest(mien: Mien) -> None:
+    _, short, _ = mien("info")
+    assert len(short.splitlines()) <= 14
+    assert "by people's labels on validation (PublicTest)" in short
+    assert "training" not in short.splitlines()
+    _, whole, _ = mien("info", "--all")
+    assert whole.splitlines()[:11] == short.splitlines()[:11]
+    assert "training" in whole.splitlines()
 
 
 def test_json_is_the_metadata(mien: Mien, model_path: Path) -> None:
@@ -62,7 +72,7 @@ def test_anything_a_converter_may_state_can_be_shown(mien: Mien, tmp_path: Path)
         training={"seed": 7, "versions": {"numpy": "2"}, "names": ["a", "b"], "flag": True},
         licences={},
     )
-    code, out, _ = mien("info", path)
+    code, out, _ = mien("info", path, "--all")
     assert code == 0
     assert "9 entries" in out
     assert "a, b" in out
@@ -73,7 +83,7 @@ def test_commands_start_without_tensorflow_and_help_says_what_they_do(mien: Mien
     code, out, _ = mien("--help")
     assert code == 0
     for command in ("image", "eval", "run", "info"):
-        assert f"  {command} " in out
+        assert f" {command} " in out
     loaded = (
         "import sys, mien.cli; print([m for m in sys.modules if 'tensorflow' in m or 'keras' in m])"
     )

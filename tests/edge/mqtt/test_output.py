@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -199,9 +201,17 @@ def test_an_encrypted_connection_is_checked(
         deadline = time.monotonic() + 20
         while not said and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert "trying again" in said[0]  # nobody vouches for this certificate
+        # Nobody vouches for this certificate.
+        assert "has a certificate that is not trusted" in said[0]
+        assert said[0].endswith("trying again.")
         assert not stranger.connected
         stranger.close()
+        said.clear()
+        plain = parse_broker(f"mqtt://localhost:{mosquitto.port}/mien/tls")
+        with contextlib.closing(MqttOutput(plain, None, LABELS, say=said.append)):
+            wait_for(said)
+        assert "it may expect mqtts://" in said[0]
+        said.clear()
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         known = MqttOutput(address, None, LABELS, say=said.append, max_reconnect_s=1)
         deadline = time.monotonic() + 20
@@ -209,6 +219,101 @@ def test_an_encrypted_connection_is_checked(
             time.sleep(0.05)
         assert known.connected
         known.close()
+
+
+def wait_for(said: list[str]) -> None:
+    deadline = time.monotonic() + 20
+    while not said and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def test_why_a_broker_cannot_be_reached(mosquitto: Mosquitto) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        free = unused.getsockname()[1]
+    for address, words in (
+        (f"mqtt://127.0.0.1:{free}/a", "refuses connections on this port"),
+        ("mqtt://no-such-host.invalid/a", "has a host name that is not known"),
+        (f"mqtts://127.0.0.1:{mosquitto.port}/a", "does not agree on encryption"),
+    ):
+        said: list[str] = []
+        with contextlib.closing(MqttOutput(parse_broker(address), None, LABELS, say=said.append)):
+            wait_for(said)
+        assert len(said) == 1
+        assert words in said[0]
+
+
+def test_two_runs_on_one_topic_are_said_once_to_each(mosquitto: Mosquitto) -> None:
+    first: list[str] = []
+    second: list[str] = []
+    with (
+        listening(mosquitto.port, "mien/twice/#") as heard,
+        device(mosquitto.port, "mien/twice", said=first) as one,
+    ):
+        heard.until(lambda: heard.states("mien/twice"))
+        with device(mosquitto.port, "mien/twice", said=second) as two:
+            heard.until(lambda: first and second)
+            time.sleep(0.5)  # nobody takes the other's connection away
+            assert one.connected
+            assert two.connected
+        # The one that goes on is online, though the other has said offline.
+        heard.until(lambda: heard.of("mien/twice/availability")[-2:] == [b"offline", b"online"])
+    for said in (first, second):
+        assert [sentence for sentence in said if "another run" in sentence] == said
+        assert len(said) == 1
+    assert "mien/twice" in first[0]
+
+
+def test_a_run_alone_never_meets_itself(mosquitto: Mosquitto) -> None:
+    said: list[str] = []
+    for _ in range(2):  # also not what it left behind
+        with (
+            listening(mosquitto.port, "mien/alone/#") as heard,
+            device(mosquitto.port, "mien/alone", said=said),
+        ):
+            heard.until(lambda: heard.of("mien/alone/run"))
+            time.sleep(0.3)
+    assert said == []
+
+
+class FloodingBroker:
+    """Accepts a client, then sends it messages without end and reads nothing more."""
+
+    def __init__(self, topic: str, payload: bytes) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        name = topic.encode()
+        body = len(name).to_bytes(2, "big") + name + payload
+        self._message = bytes([0x30, len(body)]) + body
+        self.flooding = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        client, _ = self._listening.accept()
+        with contextlib.suppress(OSError):
+            client.recv(4096)
+            client.sendall(b"\x20\x02\x00\x00")  # CONNACK
+            client.recv(4096)
+            while True:
+                client.sendall(self._message * 2000)
+                self.flooding.set()
+
+    def close(self) -> None:
+        self._listening.close()
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"), [("mien/flood/camera/set", b"ON"), ("homeassistant/status", b"online")]
+)
+def test_a_broker_that_floods_does_not_hold_up_the_end(topic: str, payload: bytes) -> None:
+    with contextlib.closing(FloodingBroker(topic, payload)) as flood:
+        address = parse_broker(f"mqtt://127.0.0.1:{flood.port}/mien/flood")
+        output = MqttOutput(address, None, LABELS, PauseSwitch(), say=lambda sentence: None)
+        assert flood.flooding.wait(20)
+        time.sleep(2)  # answers to it pile up
+        closing = threading.Thread(target=output.close)
+        closing.start()
+        closing.join(5.0)
+        assert not closing.is_alive()
 
 
 def test_addresses() -> None:

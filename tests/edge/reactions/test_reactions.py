@@ -139,6 +139,23 @@ def test_a_command_gets_the_event_and_no_shell_reads_it(tmp_path: Path) -> None:
     assert said == []
 
 
+def test_a_command_inherits_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_TOKEN", "s3cret-token")
+    monkeypatch.setenv("MIEN_MQTT_PASSWORD", "s3cret-password")
+    monkeypatch.setenv("MIEN_OTHER", "handed on")
+    rule = parse_rule(
+        f"face: sh -c 'env >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/env'", LABELS
+    )
+    output = ReactionsOutput([rule], lambda sentence: None)
+    output.write(*seen(0, face()))
+    wait((tmp_path / "env").exists)
+    output.close()
+    environment = (tmp_path / "env").read_text()
+    assert "MIEN_OTHER=handed on" in environment
+    assert "PATH=" in environment
+    assert "s3cret" not in environment
+
+
 @pytest.fixture
 def posted() -> Iterator[tuple[str, list[bytes]]]:
     bodies: list[bytes] = []

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,8 +14,9 @@ import numpy as np
 import pytest
 from clips import turn_clip, write_clip
 from mien.errors import UserError
-from mien.sources import open_source
+from mien.sources import Frame, ReadOptions, open_source
 from mien.sources.base import usable_fps
+from mien.sources.h264 import is_annex_b, stream_rate
 
 
 def silent(sentence: str) -> None:
@@ -56,7 +62,8 @@ def test_a_video_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     frames = list(open_source(str(path), say=said.append).frames())
     assert 10 < len(frames) < 50
     assert said == [
-        f"{path} breaks off: {len(frames)} of its 60 frames could be read, and they were."
+        f"{path} breaks off after {frames[-1].time:.1f} of its 2.4 s: {len(frames)} frames could "
+        "be read, and they were."
     ]
 
 
@@ -75,7 +82,7 @@ def test_what_is_no_video_is_refused_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("FFmpeg would show this as a film.\n" * 50)
     for name, part in {
         "none.mp4": "cannot be read as a video",
-        "cut.mp4": "cut off",
+        "cut.mp4": "incomplete",
         "empty.mp4": "is empty",
         "text.mp4": "cannot be read as a video",
         "text.txt": "cannot be read as a video",
@@ -122,6 +129,110 @@ def test_time_goes_on_without_rate_and_times() -> None:
     assert source.fps is None
     assert source.total is None
     assert [frame.time for frame in source.frames()] == pytest.approx([0, 0.04, 0.08])
+
+
+def test_damaged_frames_are_passed_over_and_said(tmp_path: Path) -> None:
+    """Five pictures in the middle hold nothing that can be decoded."""
+    path = write_clip(tmp_path / "clip.avi", 60)
+    data = bytearray(path.read_bytes())
+    starts = [match.start() for match in re.finditer(b"\xff\xd8\xff", data)]
+    for start in starts[20:25]:
+        data[start : start + 300] = bytes(300)
+    path.write_bytes(data)
+    said: list[str] = []
+    frames = list(open_source(str(path), say=said.append).frames())
+    assert len(frames) == 55
+    assert frames[-1].time == pytest.approx(59 / 25, abs=0.05)
+    assert said == [f"{path} is damaged: 5 of its 60 frames could not be read and are left out."]
+
+
+def test_a_count_that_is_an_estimate_makes_no_video_break_off(tmp_path: Path) -> None:
+    """A file of a variable rate states a duration per frame that few of its frames have."""
+    path = write_clip(tmp_path / "clip.mkv", 30)
+    data = bytearray(path.read_bytes())
+    at = data.index(bytes.fromhex("23e38384")) + 4
+    data[at : at + 4] = (10_000_000).to_bytes(4, "big")  # ns: 100 frames/s, and it has 25
+    path.write_bytes(data)
+    said: list[str] = []
+    source = open_source(str(path), say=said.append)
+    assert source.total is not None
+    assert source.total > 100
+    assert len(list(source.frames())) == 30
+    assert said == []
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", size=(160, 240))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 80  # the width at which it is to be shown
+    assert struct.unpack_from(">I", data, at)[0] == 160 << 16
+    struct.pack_into(">I", data, at, 320 << 16)
+    path.write_bytes(data)
+    frame = next(open_source(str(path), want_color=True).frames())
+    assert frame.gray.shape == (240, 320)
+    assert frame.bgr is not None
+    assert frame.bgr.shape == (240, 320, 3)
+    assert frame.gray[:, :150].max() < 8  # the left half is black
+    assert frame.gray[:, 170:].min() > 8
+
+
+@pytest.mark.parametrize("name", ["12:30:00.mp4", "cam:1/x.mp4", "rtsp:x.mp4"])
+def test_a_relative_name_with_a_colon_is_a_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cam:1").mkdir()
+    write_clip(tmp_path / "clip.mp4").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source(name).frames())) == 12
+
+
+def test_a_name_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    """OpenCV ends the process on it."""
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    path = folder / os.fsdecode(b"bad\xfe.mp4")
+    write_clip(tmp_path / "clip.mp4").rename(path)
+    script = (
+        "import sys; from mien.sources import open_source; "
+        "print(len(list(open_source(sys.argv[1]).frames())))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "12\n")
+
+
+# Of a stream by x264: baseline, 640x480; its timing says 50 frames/s.
+SPS = bytes.fromhex("000000016742c01fda0280f6c044000003000400000301903c60ca80")
+
+
+def test_the_rate_of_a_raw_stream_is_that_of_its_parameter_set(tmp_path: Path) -> None:
+    path = tmp_path / "raw.h264"
+    path.write_bytes(SPS + b"\0\0\0\x01\x68\xce\x0f\xc8" + b"\0\0\x01\x65" + bytes(99))
+    assert is_annex_b(path)
+    assert stream_rate(path) == 50
+    path.write_bytes(SPS[:20])
+    assert stream_rate(path) is None
+    write_clip(tmp_path / "clip.mp4")
+    assert not is_annex_b(tmp_path / "clip.mp4")
+
+
+def test_the_rate_of_a_video_can_be_given(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4")
+    source = open_source(str(path), options=ReadOptions(input_fps=5))
+    assert source.fps == 5
+    times = [frame.time for frame in source.frames() if isinstance(frame, Frame)]
+    assert times == pytest.approx([index / 5 for index in range(12)])
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # this test may run as root
+    for name in ("clip.mp4", "face.jpg", "folder"):
+        with pytest.raises(UserError, match="Permission denied"):
+            open_source(str(tmp_path / name))
 
 
 def test_pictures_in_natural_order_and_bad_ones_said(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mien_train.classifier.from_tflite import unpack
 from mien_train.classifier.model import build
 from mien_train.data.fer2013 import load
 from mien_train.data.labels import LABELS
+from mien_train.data.subset import full
 
 Run = Callable[..., tuple[int, str, str]]
 NANO = MODELS / "mien-nano.tflite"
@@ -159,3 +160,19 @@ def test_average_of_unlike_networks_raises(
     assert "is another network than" in refused(other, clean)
     other.with_name("run.json").write_text(json.dumps({"manifest_sha256": "another"}))
     assert "learnt from different images" in refused(other, clean)
+
+
+def test_logit_adjust_subtracts_the_log_prior_from_the_logits(
+    mien_train: Run, two: list[Path], clean: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "plain", tmp_path / "adjusted"
+    assert mien_train("average", two[0], clean, "--run", runs[0])[0] == 0
+    assert mien_train("average", two[0], clean, "--run", runs[1], "--logit-adjust", 0.5)[0] == 0
+    data = load(clean)
+    before, after = (
+        predict.logits(predict.load_model(run / "model.keras"), data.images[:3]) for run in runs
+    )
+    chosen = full(data)
+    prior = np.bincount(data.labels[chosen], minlength=len(LABELS)) / len(chosen)
+    np.testing.assert_allclose(before - after, np.tile(0.5 * np.log(prior), (3, 1)), atol=1e-4)
+    assert json.loads((runs[1] / "run.json").read_text())["logit_adjusted"] == 0.5

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from mien.classification.prediction import softmax
 from mien.evaluation.metrics import reliability
-from mien_train.evaluation.calibration import fit_temperature, risk_coverage, threshold_at
+from mien_train.evaluation.calibration import (
+    fit_temperature,
+    risk_coverage,
+    threshold_at,
+    threshold_at_accuracy,
+)
 
 
 def drawn(count: int = 20000) -> tuple[np.ndarray, np.ndarray]:
@@ -41,3 +46,20 @@ def test_risk_coverage_of_confident_faces_is_more_accurate() -> None:
     assert accuracies[0] == pytest.approx((logits.argmax(axis=1) == labels).mean())
     assert accuracies == sorted(accuracies)
     assert accuracies[-1] > accuracies[0] + 0.05
+
+
+def test_threshold_at_accuracy_is_the_lowest_that_keeps_it() -> None:
+    logits, labels = drawn()
+    probabilities = softmax(logits)
+    threshold = threshold_at_accuracy(probabilities, labels, 0.6)
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == labels
+    assert correct[confidence >= threshold].mean() == pytest.approx(0.6, abs=0.001)
+    assert correct[confidence >= threshold - 0.02].mean() < 0.6
+
+
+def test_threshold_at_an_accuracy_out_of_reach_leaves_half_certain() -> None:
+    probabilities = softmax(drawn()[0])
+    wrong = (probabilities.argmax(axis=1) + 1) % 7
+    threshold = threshold_at_accuracy(probabilities, wrong, 0.9)
+    assert (probabilities.max(axis=1) >= threshold).mean() == pytest.approx(0.5, abs=0.001)

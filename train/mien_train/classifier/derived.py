@@ -18,9 +18,9 @@ from mien.errors import UserError
 from mien_train.classifier import checkpoint
 from mien_train.classifier.from_tflite import metadata, unpack
 from mien_train.classifier.loop import RECALIBRATION_FACES
-from mien_train.classifier.model_soup import average
+from mien_train.classifier.model_soup import adjust_logits, average
 from mien_train.classifier.predict import save_model
-from mien_train.classifier.run import RECORD
+from mien_train.classifier.run import RECORD, training_set
 from mien_train.data import subset
 from mien_train.data.fer2013 import Dataset
 from mien_train.json_file import read_json
@@ -40,10 +40,18 @@ def unpacked(run: Path, file: Path, dataset: Dataset, command: str) -> None:
 
 
 def averaged(
-    run: Path, models: Sequence[Path], shares: Sequence[float], dataset: Dataset, command: str
+    run: Path,
+    models: Sequence[Path],
+    shares: Sequence[float],
+    dataset: Dataset,
+    command: str,
+    tau: float = 0.0,
+    voted: np.ndarray | None = None,
 ) -> None:
     """Write the average of networks as ``run``; see `mien_train.classifier.model_soup.average`.
 
+    Its logits are adjusted by ``tau`` times the log prior of the training labels, or of the votes
+    ``voted``, float32 [n, 10] of `mien_train.data.ferplus.counts`, where they are given.
     They may have learnt from different labels, as people's votes and FER-2013's; the record is the
     first one's. Raises UserError where they are not alike, learnt from other images, or ``run``
     holds a training run.
@@ -55,6 +63,11 @@ def averaged(
             "the models learnt from different images: average those of the same --subset."
         )
     network = average(models, shares, _some(dataset))
+    made: dict[str, Any] = {"command": command}
+    if tau:
+        targets = training_set(dataset, subset.full(dataset), voted).targets
+        adjust_logits(network, tau, targets[targets.any(axis=1)].mean(axis=0))
+        made["logit_adjusted"] = tau
     parts = [
         {
             "file": str(Path(model.parent.name) / model.name),
@@ -66,7 +79,7 @@ def averaged(
     ]
     run.mkdir(parents=True, exist_ok=True)
     save_model(network, run / "model.keras")
-    _record(run, records[0] | {"averaged": parts, "command": command})
+    _record(run, records[0] | {"averaged": parts} | made)
 
 
 def _some(dataset: Dataset) -> np.ndarray:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,21 +28,16 @@ from mien_train.classifier.trainer import (
     recalibrate_batchnorm,
     soft_cross_entropy,
 )
-from mien_train.data.labels import LABELS
-from mien_train.distributed import process_index_and_count
-
-COLUMNS = (
-    "epoch",
-    "stage",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "val_balanced_accuracy",
-    "val_macro_f1",
-    "learning_rate",
-    "seconds",
+from mien_train.classifier.training_log import (
+    Stage,
+    epoch_text,
+    log_text,
+    progress_text,
+    report,
+    stages_of,
 )
+from mien_train.data.labels import LABELS
+
 RECALIBRATION_FACES = 2048  # faces from which BatchNorm's statistics are re-estimated
 
 
@@ -60,19 +52,6 @@ class TrainingSet:
     def where(self, mask: np.ndarray | np.bool_) -> TrainingSet:
         """Select the faces of a mask bool [n]."""
         return TrainingSet(self.images[mask], self.labels[mask], self.targets[mask])
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One of the stages: head, small, all."""
-
-    name: str
-    size: int  # pixels, side of the faces
-    epochs: int
-    rate: float
-    warmup: float  # epochs
-    final_rate: float  # at the end of the decay, as a share of the peak
-    ema: float  # momentum of the weight average; 0: none
 
 
 def fit(
@@ -100,11 +79,11 @@ def fit(
         The state: ``best`` (metrics), ``history`` (rows of the log).
     """
     state = checkpoint.read(run)
-    stages = _stages(recipe)
+    stages = stages_of(recipe)
     if state is None:
         state = {"stage": "head", "epoch": 0, "best": None, "history": []}
     else:
-        _report(f"resuming {run}: {_progress(state, stages)}")
+        report(f"resuming {run}: {progress_text(state, stages)}")
     batches = Batches(train.images, train.targets, recipe.batch, recipe.seed)
     trainer = None
     weights = state.get("weights")
@@ -116,7 +95,7 @@ def fit(
                 continue
             first = state["epoch"] if state["stage"] == stage.name else 0
             if first < stage.epochs:
-                _report(
+                report(
                     f"stage {stage.name}: {stage.epochs} epoch{'s' * (stage.epochs != 1)} of "
                     f"{len(batches)} batches, "
                     f"{stage.size} px, learning rate {stage.rate:g}"
@@ -137,7 +116,7 @@ def fit(
                             "stage": stage.name,
                             "epoch": epoch + 1,
                         }
-                _report(_epoch_text(row, stage))
+                report(epoch_text(row, stage))
                 state["history"].append(row)
                 state |= {"stage": stage.name, "epoch": epoch + 1}
                 checkpoint.save(run, trainer, state)
@@ -148,44 +127,6 @@ def fit(
 
 
 _VALIDATED = ("loss", "accuracy", "balanced_accuracy", "macro_f1")
-
-
-def _stages(recipe: Recipe) -> list[Stage]:
-    return [
-        Stage("head", recipe.size, recipe.head_epochs, recipe.head_rate, 0.0, 0.01, 0.0),
-        Stage("small", recipe.small_size, recipe.small_epochs, recipe.rate, recipe.warmup, 0.5, 0),
-        Stage("all", recipe.size, recipe.epochs, recipe.rate, recipe.warmup, 0.01, recipe.ema),
-    ]
-
-
-def _report(sentence: str) -> None:
-    """Print on stderr, above the progress bar; of several hosts only the first one does."""
-    if process_index_and_count()[0] == 0:
-        tqdm.write(sentence, file=sys.stderr)
-
-
-def _progress(state: dict[str, Any], stages: list[Stage]) -> str:
-    """How far a run got, as a clause."""
-    epochs = next(stage.epochs for stage in stages if stage.name == state["stage"])
-    found = f"stage {state['stage']}, epoch {state['epoch']} of {epochs} done"
-    if state["best"] is not None:
-        found += f", best validation accuracy {state['best']['accuracy']:.1%}"
-    finished = state["stage"] == stages[-1].name and state["epoch"] >= epochs
-    return f"{found}; finished, --epochs extends it" if finished else found
-
-
-def _epoch_text(row: dict[str, Any], stage: Stage) -> str:
-    """A line of the log for the terminal."""
-    found = (
-        f"{stage.name} epoch {row['epoch']}/{stage.epochs}: loss {row['loss']:.3f}, "
-        f"accuracy {row['accuracy']:.1%}"
-    )
-    if "val_loss" in row:
-        found += (
-            f"; validation loss {row['val_loss']:.3f}, accuracy {row['val_accuracy']:.1%}, "
-            f"balanced {row['val_balanced_accuracy']:.1%}"
-        )
-    return f"{found}; {row['seconds']:.0f} s"
 
 
 def _trainer(
@@ -297,13 +238,3 @@ def _validate(
     if live is not None:
         trainer.set_weights(live)
     return found
-
-
-def log_text(history: list[dict[str, Any]]) -> str:
-    """``history`` as CSV with the columns of COLUMNS; cells without validation are empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in history:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()

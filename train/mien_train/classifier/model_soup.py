@@ -43,3 +43,14 @@ def average(paths: Sequence[Path], shares: Sequence[float], faces: np.ndarray) -
     )
     recalibrate_batchnorm(mean, faces)
     return mean
+
+
+def adjust_logits(network: keras.Model, tau: float, prior: np.ndarray) -> None:
+    """Subtract ``tau`` times the log of ``prior``, float [classes], from the network's logits.
+
+    Post-hoc logit adjustment (Menon et al., "Long-tail learning via logit adjustment", 2021): rare
+    classes are read more often, as on pictures where they are less rare.
+    """
+    layer = network.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel, bias - tau * np.log(np.maximum(prior, 1e-6))])

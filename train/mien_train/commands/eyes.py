@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +20,7 @@ from mien_train.commands.command_line import command_line
 
 
 def eyes(
-    data: Annotated[
-        Path, typer.Argument(help="Eye patches: a zip file or folder with index.csv.")
-    ],
+    data: Annotated[Path, typer.Argument(help="Eye patches: a zip file or folder with index.csv.")],
     run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
     labels: Annotated[
         Path | None, typer.Option(help="Pseudo-labels that mien-train eyes-label wrote.")
@@ -45,9 +43,9 @@ def eyes(
 
     from mien_train.eyes import measure
     from mien_train.eyes.parts import PARTS, crops
-    from mien_train.eyes.train import Recipe, logits, train
+    from mien_train.eyes.train import RECIPES, logits, train
 
-    recipe = Recipe(seed=seed) if steps is None else Recipe(seed=seed, steps=steps)
+    recipe = replace(RECIPES[part], seed=seed, steps=steps or RECIPES[part].steps)
     learnt, held = (patches.where(patches.split == name) for name in ("train", "val"))
     if not len(learnt) or not len(held):
         raise UserError(f"{data} needs patches of both splits, train and val, in its index.")
@@ -59,14 +57,14 @@ def eyes(
                 bar.set_postfix_str(f"loss {loss:.3f}")
 
         network = train(learnt, PARTS[part], recipe, done)
-    rows = measure.measure(held, logits(network, crops(held, PARTS[part]))[:, 0], part == "eyes")
+    rows = measure.measure(
+        held, measure.joint(logits(network, crops(held, PARTS[part])), part), part
+    )
     record = {
         "command": command_line(),
         "part": part,
         "recipe": asdict(recipe),
-        "data": {
-            path.name: sha256(path) for path in (data, labels) if path and path.is_file()
-        },
+        "data": {path.name: sha256(path) for path in (data, labels) if path and path.is_file()},
         "patches": len(learnt),
         "validation": [asdict(row) for row in rows],
     }

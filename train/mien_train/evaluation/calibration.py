@@ -1,9 +1,8 @@
 """Confidence calibration: temperature, and the threshold of "uncertain".
 
 Both are fitted on validation faces, to the truth that the model was trained for: people's majority
-where it was trained on votes, else FER-2013's labels. The threshold's rule: the confidence that
-nine of ten of these faces reach (`coverage` 0.9), so that the least confident tenth is
-"uncertain"; `risk_coverage` has the accuracy that this buys.
+where it was trained on votes, else FER-2013's labels. `mien-convert` fits them on the faces as they
+are and on corrupted ones, for a confidence that holds on other pictures too.
 """
 
 from __future__ import annotations
@@ -44,6 +43,22 @@ def threshold_at(probabilities: Probabilities, coverage: float) -> float:
     `probabilities` is [n, K]. Predictions below it are "uncertain".
     """
     return float(np.quantile(probabilities.max(axis=1), 1 - coverage))
+
+
+def threshold_at_accuracy(
+    probabilities: Probabilities, labels: Labels, accuracy: float, least_coverage: float = 0.5
+) -> float:
+    """Return the lowest confidence above which `accuracy` of the faces are classified correctly.
+
+    Where no threshold reaches that, the share `least_coverage` of the faces stays certain.
+    """
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence)
+    correct = (probabilities.argmax(axis=1) == labels)[order]
+    reached = np.cumsum(correct) / np.arange(1, len(labels) + 1) >= accuracy
+    certain = int(np.flatnonzero(reached)[-1]) + 1 if reached.any() else 0
+    certain = max(certain, int(np.ceil(least_coverage * len(labels))))
+    return float(confidence[order[certain - 1]])
 
 
 def risk_coverage(

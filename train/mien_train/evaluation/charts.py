@@ -177,7 +177,8 @@ def robustness(document: dict[str, Any]) -> Figure:
             for truth in truths:
                 panel.axhline(first[truth]["accuracy"], color=COLORS[truth], ls=":", lw=1)
                 y = [row[truth]["accuracy"] for row in rows]
-                panel.plot(x, y, "o-", ms=4, color=COLORS[truth], label=truth)
+                line = "o-" if len(rows) < 8 else "o"  # so many are not one scale
+                panel.plot(x, y, line, ms=4, color=COLORS[truth], label=truth)
             panel.set_title(family, loc="left", fontsize=10)
             panel.set_xticks(x, [row["level"] for row in rows], fontsize=7, rotation=40, ha="right")
             panel.set_ylim(0, 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from mien.console import percent
 from mien.errors import UserError
 
 from mien_train.data.labels import LABELS
@@ -25,7 +26,7 @@ def page(found: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": _percent, "plain": _plain, "svg": charts.to_svg}
+    environment.filters |= {"percent": percent, "plain": _plain, "svg": charts.to_svg}
     measured = found.measured
     return environment.get_template("report.html.j2").render(
         found=found,
@@ -49,7 +50,7 @@ def _tiles(found: Report) -> list[tuple[str, str]]:
         else measured.scores
     )
     tiles = [
-        (_percent(scores[truth][key]), f"{name}, {truth}")
+        (percent(scores[truth][key]), f"{name}, {truth}")
         for truth in TRUTHS
         if truth in scores
         for key, name in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced"))
@@ -97,10 +98,6 @@ def _mistakes(measured: Measured) -> list[dict[str, Any]]:
         }
         for mistake in measured.worst
     ]
-
-
-def _percent(share: Any) -> str:
-    return f"{100 * share:.1f} %" if isinstance(share, (int, float)) else "-"
 
 
 def _plain(value: Any) -> str:

@@ -29,7 +29,8 @@ class Augmentation:
     noise: float = 6.0  # greatest standard deviation, gray levels
     coarse: float = 0.35  # probability of a face too small for the network's input
     coarsest: float = 12.0  # px, the crop's width in the smallest face
-    hidden: float = 0.1  # probability of a lens or a glare that hides the eye
+    hidden: float = 0.1  # probability that a lens, a glare or an object hides the part
+    foreign: float = 0.0  # share of objects in it; the rest are lenses and glares
 
 
 def crop(image: Gray, span: float, shape: CropShape) -> Gray:
@@ -58,7 +59,9 @@ def augmented(
     pixels = cut(image, (x + shift[0], y + shift[1]), scale, angle, shape).astype(np.float32)
     hidden = rng.random() < how.hidden
     if hidden:
-        pixels = _glare(pixels, rng) if rng.random() < 0.3 else _lens(pixels, rng)
+        kind = rng.random()
+        cover = _foreign if kind < how.foreign else _lens if rng.random() < 0.7 else _glare
+        pixels = cover(pixels, rng)
     if rng.random() < how.coarse:
         pixels = _coarse(pixels, int(rng.uniform(how.coarsest, shape.width)))
     mean = pixels.mean()
@@ -107,6 +110,22 @@ def _glare(pixels: Floats, rng: np.random.Generator) -> Floats:
     axes = rng.uniform((0.3 * width, 0.25 * height), (0.6 * width, 0.6 * height))
     mask = _soft_mask(pixels, center, axes, 4.0) * rng.uniform(0.85, 1.0)
     return np.asarray(mask * rng.uniform(200, 290) + (1 - mask) * pixels, np.float32)
+
+
+def _foreign(pixels: Floats, rng: np.random.Generator) -> Floats:
+    """Return a texture in place of the crop: a mask, a hand, a cup or a page before the face."""
+    height, width = pixels.shape
+    if rng.random() < 0.5:  # part of the face, enlarged and turned: skin and hair
+        zoom = rng.uniform(2, 5)
+        turned = cv2.getRotationMatrix2D(
+            tuple(rng.uniform(0, (width, height))), rng.uniform(60, 300), zoom
+        )
+        moved = cv2.warpAffine(pixels, turned, (width, height), borderMode=cv2.BORDER_REFLECT)
+        return np.asarray(moved, np.float32)
+    grain = rng.integers(2, 17, 2)  # noise of one grain, printed or woven
+    noise = np.asarray(rng.normal(0, rng.uniform(5, 60), grain), np.float32)
+    coarse = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(coarse + rng.uniform(40, 220), np.float32)
 
 
 def _soft_mask(

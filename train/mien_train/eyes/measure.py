@@ -26,14 +26,26 @@ class Measured:
     accuracy: float  # at a probability of a half
 
 
-def measure(patches: Patches, logit: npt.NDArray[np.float32], closed: bool) -> list[Measured]:
+def joint(logits: npt.NDArray[np.float32], part: str) -> npt.NDArray[np.float32]:
+    """Return what the device decides by, float32 [n], of logits float32 [n, 2].
+
+    Of an eye the logit that it is open; of a mouth the logit that it yawns and can be seen.
+    """
+    if part == "eyes":
+        return logits[:, 0]
+    log_p = -np.logaddexp(0, -logits.astype(np.float64)).sum(axis=1)
+    return np.asarray(log_p - np.log(-np.expm1(np.minimum(log_p, -1e-9))), np.float32)
+
+
+def measure(patches: Patches, logit: npt.NDArray[np.float32], part: str) -> list[Measured]:
     """Return the measures of all sources together and of each; of glasses apart.
 
     Args:
         patches: with their truth; a state between 0 and 1 is cut at a half.
-        logit: of the state, float32 [n].
-        closed: whether state 0 (a closed eye) is what is to be found, or 1 (a yawn).
+        logit: of `joint`, float32 [n].
+        part: "eyes", where state 0 (closed) is to be found, or "mouth", where 1 (a yawn) is.
     """
+    closed = part == "eyes"
     everything = np.ones(len(patches), bool)
     groups = [("all", everything)]
     groups += [(name, patches.source == name) for name in np.unique(patches.source)]

@@ -16,7 +16,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from mien.errors import UserError
 
 from mien_train.eyes.pseudo import EYE_PATCH, MOUTH_PATCH

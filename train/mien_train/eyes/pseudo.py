@@ -171,9 +171,7 @@ def _vertices(mesh: Any, picture: Gray) -> Points | None:
     return np.array([(v.x * side, v.y * side, v.z * side) for v in faces[0].landmark])
 
 
-def _ratio(
-    vertices: Points, ends: tuple[int, int], pairs: tuple[tuple[int, int], ...]
-) -> float:
+def _ratio(vertices: Points, ends: tuple[int, int], pairs: tuple[tuple[int, int], ...]) -> float:
     """Return the mean distance of pairs over that of the ends, as in the eye aspect ratio.
 
     Soukupova and Cech, "Real-time eye blink detection using facial landmarks", 2016.

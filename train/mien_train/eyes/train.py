@@ -33,6 +33,11 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
+# Hands, cups and masks hide mouths; nobody wears sunglasses there.
+MOUTH_RECIPE = Recipe(steps=1500, augmentation=Augmentation(hidden=0.25, foreign=1.0))
+RECIPES = {"eyes": Recipe(), "mouth": MOUTH_RECIPE}
+
+
 def train(
     patches: Patches, part: Part, recipe: Recipe, done: Callable[[float], object]
 ) -> keras.Model:
@@ -88,9 +93,7 @@ def _batch(
     views, targets = [], []
     for index in chosen:
         span = part.spans[patches.source[index]]
-        view, seen = augmented(
-            patches.images[index], span, part.shape, recipe.augmentation, rng
-        )
+        view, seen = augmented(patches.images[index], span, part.shape, recipe.augmentation, rng)
         views.append(view)
         state = np.clip(patches.state[index], recipe.smoothing, 1 - recipe.smoothing)
         targets.append((state, float(seen)))
