@@ -42,6 +42,11 @@ class BaselineEstimator:
         self._observed = 0.0  # s
         self._estimated = float("-inf")
 
+    @property
+    def ready(self) -> bool:
+        """Whether there have been enough readings."""
+        return self._observed >= self._config.baseline_least_s
+
     def add(self, reading: Observation) -> None:
         """Take in a reading whose eyes can be told."""
         if self.done or reading.eyes is None or reading.pose is None:
@@ -54,7 +59,7 @@ class BaselineEstimator:
         left, right = reading.eyes
         self._rows.append((left.open, right.open, reading.pose.yaw, reading.pose.pitch))
         self.done = now - self._first >= self._config.baseline_s
-        if self._observed < self._config.baseline_least_s:
+        if not self.ready:
             self.done = False
         elif self.done or now - self._estimated >= INTERVAL_S:
             self._estimated = now

@@ -213,7 +213,9 @@ class TrackMonitor:
         """Return the events that go on, with the time at which each began."""
         config = self._config
         begun: dict[str, float] = {}
-        since = self._closures.since
+        # Eyes count as closed against how they usually are, which takes some seconds to know.
+        known = self._known is not None or self._estimator.ready
+        since = self._closures.since if known else None
         lasted = self._closures.lasted(now) + EPSILON_S
         if since is not None:
             for kind, threshold in (

@@ -33,8 +33,8 @@ def discovery(
 ) -> bytes:
     """Return the message: sensors for what is read, for rate and temperature, and a switch.
 
-    `labels` are the model's, `board` the machine's name where it is known. `alertness` adds a binary
-    sensor for each of its events, and a sensor for PERCLOS.
+    `labels` are the model's, `board` the machine's name where it is known. `alertness` adds a
+    binary sensor for each of its events, and a sensor for PERCLOS.
     """
     own = _id(broker)
     emotions = [*labels, UNCERTAIN, NO_FACE]

@@ -35,7 +35,8 @@ class VideoPipeline:
 
     `smooth` is the time constant of the predictions in s; 0 shows each prediction as it is.
     `max_faces` bounds the tracks; `profile` maps the logits. Pictures of a folder are independent:
-    each gets the still pipeline. `alertness` reads eyes, mouth and head too. `detector` is by default the one that `open_detector` gives.
+    each gets the still pipeline. `alertness` reads eyes, mouth and head too. `detector` is by
+    default the one that `open_detector` gives.
     Raises UserError where the model or the detector cannot be run.
     """
 
