@@ -114,6 +114,11 @@ def run(
             "--exposure, --gain and --focus are for a Pi camera; leave them out for "
             f"{public(source)}."
         )
+    if alertness and detector == "haar":
+        raise UserError(
+            "--alertness needs the landmarks of a face, which --detector haar does not give; "
+            "use --detector ssd."
+        )
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
