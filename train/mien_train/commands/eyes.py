@@ -39,7 +39,7 @@ def eyes(
     patches = read_part(part, data, labels)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     start_backend()
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     from mien_train.eyes import measure
     from mien_train.eyes.parts import PARTS, crops
@@ -57,9 +57,8 @@ def eyes(
                 bar.set_postfix_str(f"loss {loss:.3f}")
 
         network = train(learnt, PARTS[part], recipe, done)
-    rows = measure.measure(
-        held, measure.joint(logits(network, crops(held, PARTS[part])), part), part
-    )
+    read = measure.joint(logits(network, crops(held, PARTS[part])), part)
+    rows = measure.measure(held, read, part)
     record = {
         "command": command_line(),
         "part": part,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -31,7 +31,7 @@ def eyes_label(
 
     Needs `pip install 'mediapipe<0.10.30'`, at best in an environment of its own.
     """
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     from mien_train.data.fer2013 import load
     from mien_train.eyes.patches import PSEUDO, YAWN, read_faces
@@ -67,7 +67,8 @@ def eyes_label(
         if mouth is not None:
             add("mouth", mouth, float(yawning), split, YAWN)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{name: np.array(values) for name, values in columns.items()})
+    arrays: dict[str, Any] = {name: np.array(values) for name, values in columns.items()}
+    np.savez_compressed(buffer, **arrays)
     write_file(out, buffer.getvalue(), "--out")
     typer.echo(
         f"wrote {out}: {len(columns['eyes_state'])} eyes, {len(columns['mouth_state'])} mouths"

@@ -110,7 +110,7 @@ def mouth_patch(face: Gray, detector: Any) -> Gray | None:
 
 def _enlarged(face: Gray, padding: int) -> Gray:
     """Return a BGR picture of a face with room around it, enlarged."""
-    wide = cv2.copyMakeBorder(face, *[padding] * 4, cv2.BORDER_REPLICATE)
+    wide = cv2.copyMakeBorder(face, padding, padding, padding, padding, cv2.BORDER_REPLICATE)
     side = len(wide) * ENLARGED
     enlarged = cv2.resize(wide, (side, side), interpolation=cv2.INTER_CUBIC)
     return np.asarray(cv2.cvtColor(enlarged, cv2.COLOR_GRAY2BGR), np.uint8)

@@ -80,7 +80,7 @@ def sampling(patches: Patches, part: Part) -> npt.NDArray[np.float64]:
         for state in (False, True):
             mine = (patches.source == source) & ((patches.state >= 0.5) == state)
             odds[mine] = 1 / max(1, mine.sum())
-    return odds / odds.sum()
+    return np.asarray(odds / odds.sum())
 
 
 def _batch(
