@@ -18,8 +18,8 @@ class ShutdownRequested(BaseException):
 class ShutdownSignal:
     """Whether the run was asked to end.
 
-    A signal only sets `requested`, except inside `waiting()`, where it raises ShutdownRequested at once: a
-    camera that gives no frame must not hold the end up. The second signal acts as it would
+    A signal only sets `requested`, except inside `waiting()`, where it raises ShutdownRequested at
+    once: a camera that gives no frame must not hold the end up. The second signal acts as it would
     without this class.
     """
 

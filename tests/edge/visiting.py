@@ -51,10 +51,11 @@ def served(
     terminal: bool = True,
     root: str = "",
     hosts: tuple[str, ...] = (),
+    recording: str | None = None,
     **options: Any,
 ) -> Iterator[WebOutput]:
     where = parse_bind_address(address)
-    page = PageOptions(where, token, root, hosts, blur)
+    page = PageOptions(where, token, root, hosts, blur, recording)
     output = WebOutput(page, "clip.mp4", LABELS, pause, lambda: 51.5, terminal, **options)
     try:
         yield output
@@ -66,7 +67,7 @@ def get(
     output: WebOutput, path: str, method: str = "GET", body: str | None = None, **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Ask for a path; header names have _ for -."""
-    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=10 * PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", output.port, timeout=30 * PATIENCE)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, named)

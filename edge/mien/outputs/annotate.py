@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mien.boxes import Box
 from mien.classification.prediction import UNCERTAIN
+from mien.outputs.colors import person_color
 from mien.pipeline.results import Face
 
 Pixels = npt.NDArray[np.uint8]
@@ -79,6 +80,10 @@ def annotate_photo(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
 
 
 def _color(face: Face) -> tuple[int, int, int]:
+    """Return blue, green, red: of the person where faces are tracked."""
+    if face.id is not None:
+        red, green, blue = bytes.fromhex(person_color(face.id)[1:])
+        return blue, green, red
     return UNCERTAIN_COLOR if face.prediction.emotion == UNCERTAIN else CONFIDENT_COLOR
 
 
@@ -94,7 +99,8 @@ def _draw_box(canvas: Pixels, box: Box, line: int, color: tuple[int, int, int]) 
 
 def _fit(face: Face, width: int, height: int) -> _Label | None:
     """Return the label at the size that suits the picture, smaller where it would not fit."""
-    text = f"{face.prediction.emotion} {100 * face.prediction.confidence:.0f}%"
+    person = "" if face.id is None else f"{face.id} "
+    text = f"{person}{face.prediction.emotion} {100 * face.prediction.confidence:.0f}%"
     # A label follows its face's size within bounds that the picture sets.
     shorter = min(width, height)
     capital = min(

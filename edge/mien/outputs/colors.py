@@ -1,4 +1,4 @@
-"""One color per label, the same on the page and in a report."""
+"""Colors of labels (page, report) and of people (page, pictures)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ _USUAL = {
 }
 _OTHERS = ("#c2569b", "#a5643c", "#4f6d3a", "#5aa9e6", "#b08d57", "#6b4f9e")
 GRAY = "#b9bfc6"  # of "uncertain"
+
+
+# Bright enough for black letters on them, and told apart from their neighbours.
+PERSON_COLORS = (
+    *("#ffd23c", "#5ac8fa", "#ff8a65", "#9ccc65"),
+    *("#ce93d8", "#4dd0c4", "#f48fb1", "#c8b273"),
+)
+
+
+def person_color(number: int | None) -> str:
+    """Return "#rrggbb" of a person by the track id; the first color where nobody is tracked."""
+    return PERSON_COLORS[((number or 1) - 1) % len(PERSON_COLORS)]
 
 
 def colors(labels: Sequence[str]) -> dict[str, str]:

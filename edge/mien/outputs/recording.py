@@ -83,6 +83,35 @@ def today_path(target: str, day: date | None = None) -> Path:
     return Path(target.replace(DATE, (day or date.today()).isoformat()))
 
 
+def recorded_files(target: str) -> list[tuple[date, int, Path]]:
+    """Return the files of a recording that exist, with day and number, oldest first."""
+    path = Path(target)
+    dated = DATE in target
+    stem = re.escape(path.stem).replace(re.escape(DATE), r"(?P<day>\d{4}-\d\d-\d\d)", 1)
+    stem = stem.replace(re.escape(DATE), r"\d{4}-\d\d-\d\d")
+    name = re.compile(rf"{stem}(?:\.(?P<number>[0-9]{{1,9}}))?{re.escape(path.suffix)}")
+    found = []
+    with contextlib.suppress(OSError):
+        for file in path.parent.iterdir():
+            match = name.fullmatch(file.name)
+            if match is None or not file.is_file():
+                continue
+            with contextlib.suppress(ValueError, OSError):  # no such day; deleted meanwhile
+                day = (
+                    date.fromisoformat(match["day"])
+                    if dated
+                    else date.fromtimestamp(file.stat().st_mtime)
+                )
+                found.append((day, int(match["number"] or 1), file))
+    return sorted(found, key=lambda one: one if dated else (date.min, one[1], one[2]))
+
+
+def newest_file(target: str) -> Path | None:
+    """Return the file that a recording writes now or wrote last; None where there is none."""
+    files = recorded_files(target)
+    return files[-1][2] if files else None
+
+
 class Recording:
     """Lines in a file, or in one file after the other.
 
@@ -188,41 +217,14 @@ class Recording:
         return path if number == 1 else path.with_name(f"{path.stem}.{number}{path.suffix}")
 
     def _newest_number(self) -> int:
-        today = self._numbered(1)
-        found = [number for day, number, path in self._files() if self._is_part(path, today)]
-        return max(found, default=1)
-
-    @staticmethod
-    def _is_part(path: Path, first: Path) -> bool:
-        middle = path.name.removeprefix(first.stem).removesuffix(first.suffix)
-        return path == first or bool(re.fullmatch(r"\.[0-9]+", middle))
-
-    def _files(self) -> list[tuple[date, int, Path]]:
-        """Return the files of this recording, with day and number, oldest first."""
-        path = Path(self._target)
-        stem = re.escape(path.stem).replace(re.escape(DATE), r"(?P<day>\d{4}-\d\d-\d\d)", 1)
-        stem = stem.replace(re.escape(DATE), r"\d{4}-\d\d-\d\d")
-        name = re.compile(rf"{stem}(?:\.(?P<number>[0-9]{{1,9}}))?{re.escape(path.suffix)}")
-        found = []
-        with contextlib.suppress(OSError):
-            for file in path.parent.iterdir():
-                match = name.fullmatch(file.name)
-                if match is None or not file.is_file():
-                    continue
-                with contextlib.suppress(ValueError, OSError):  # no such day; deleted meanwhile
-                    day = (
-                        date.fromisoformat(match["day"])
-                        if self._dated
-                        else date.fromtimestamp(file.stat().st_mtime)
-                    )
-                    found.append((day, int(match["number"] or 1), file))
-        return sorted(found, key=lambda one: one if self._dated else (date.min, one[1], one[2]))
+        numbers = {path: number for _, number, path in recorded_files(self._target)}
+        return max((n for path, n in numbers.items() if path == self._numbered(n)), default=1)
 
     def _delete_old(self) -> None:
         """Delete what is beyond the bounds, so that another file fits in."""
         if self._keep == Retention():
             return
-        others = [(day, file) for day, _, file in self._files() if file != self.path]
+        others = [(day, file) for day, _, file in recorded_files(self._target) if file != self.path]
         if self._keep.days is not None and self._clock_holds():
             first = self._now().date() - timedelta(days=self._keep.days - 1)
             since = time.monotonic() - 86400 * (self._keep.days - 1)

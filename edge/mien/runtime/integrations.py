@@ -34,7 +34,7 @@ class IntegrationOptions:
 
     def pause_switch(self) -> PauseSwitch | None:
         """Return a new switch, where somebody may pause the camera."""
-        return PauseSwitch() if self.broker is not None else None
+        return PauseSwitch() if self.broker or self.page else None
 
 
 def check_integrations(
@@ -47,6 +47,7 @@ def check_integrations(
     labels: Sequence[str],
     web_root: str | None = None,
     allow_host: Sequence[str] = (),
+    recording: str | None = None,
 ) -> IntegrationOptions:
     """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
     page = broker = password = None
@@ -60,7 +61,7 @@ def check_integrations(
 
         choose_token(address, token)
         hosts = tuple(parse_host(name) for name in allow_host)
-        page = PageOptions(address, token, parse_root(web_root or ""), hosts, blur)
+        page = PageOptions(address, token, parse_root(web_root or ""), hosts, blur, recording)
     else:
         for option, given in (
             ("--token", token),

@@ -51,7 +51,7 @@ def run_loop(
 ) -> None:
     """Read a source to its end, write what is wanted and print the summary.
 
-    `others` are outputs that were opened before; they are closed with the rest. Raises UserError
+    `integrations` were opened before; they are closed with the rest. Raises UserError
     where the source has no frame or an output fails, typer.Exit(4) where a live source is lost.
     """
     statistics = RunStatistics(engine.metadata.labels)

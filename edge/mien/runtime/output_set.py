@@ -78,7 +78,9 @@ class OutputSet:
         self._blur = FaceAnonymizer() if options.blur else None
         if options.jsonl is not None:
             with shutdown.waiting():  # a named pipe opens when somebody reads it
-                self._records.append(JsonlOutput(options.jsonl, options.rotation, options.landmarks))
+                self._records.append(
+                    JsonlOutput(options.jsonl, options.rotation, options.landmarks)
+                )
         if options.csv is not None:
             self._records.append(CsvOutput(options.csv, labels, options.rotation.append))
         if options.video is not None:

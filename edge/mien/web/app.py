@@ -14,8 +14,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from mien.sources.pausable import PauseSwitch
+from mien.web.history import SPANS
 from mien.web.mjpeg import BOUNDARY, MjpegBroadcaster
 from mien.web.prometheus import CONTENT_TYPE, exposition, registry_of
+from mien.web.session import session_routes
 from mien.web.state import PageState
 
 MAX_STREAMS = 16  # browsers that watch at once, pictures and events each
@@ -109,7 +112,12 @@ class EventStream:
         return self._line[1]
 
 
-def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
+def application(
+    state: PageState,
+    broadcaster: MjpegBroadcaster,
+    pause: PauseSwitch | None = None,
+    recording: str | None = None,
+) -> Starlette:
     """Return the application; `mien.web.auth.AuthMiddleware` belongs around it."""
     registry = registry_of(state, broadcaster)
     events = EventStream(state, broadcaster)
@@ -141,7 +149,24 @@ def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
         return JSONResponse(state.snapshot())
 
     async def minutes(request: Request) -> Response:
-        return JSONResponse(state.timeline())
+        asked = request.query_params.get("minutes", "5")
+        if asked not in map(str, SPANS):
+            return PlainTextResponse(f"minutes must be one of {', '.join(map(str, SPANS))}.\n", 400)
+        return JSONResponse(state.timeline(int(asked)))
+
+    async def set_pause(request: Request) -> Response:
+        if pause is None:
+            return PlainTextResponse("This source cannot be paused.\n", 409)
+        if "application/json" not in request.headers.get("content-type", ""):
+            return PlainTextResponse('Send JSON, as {"paused": true}.\n', 415)
+        try:
+            paused = (await request.json())["paused"]
+        except (ValueError, KeyError, TypeError):
+            paused = None
+        if not isinstance(paused, bool):
+            return PlainTextResponse('Send JSON, as {"paused": true}.\n', 400)
+        pause.set(paused)
+        return JSONResponse(state.snapshot())
 
     async def metrics(request: Request) -> Response:
         return Response(exposition(registry), headers={"Content-Type": CONTENT_TYPE})
@@ -163,6 +188,8 @@ def application(state: PageState, broadcaster: MjpegBroadcaster) -> Starlette:
         Route("/api/state", now),
         Route("/api/timeline", minutes),
         Route("/api/events", listen),
+        Route("/api/pause", set_pause, methods=["POST"]),
+        *session_routes(recording),
         Route("/metrics", metrics),
         Route("/healthz", health),
     ]

@@ -46,12 +46,17 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+TOKEN_HINT = (
+    "It is the value of MIEN_TOKEN or <code>--token</code>. Where none was given, "
+    "<code>mien run</code> prints it on its terminal, or names the file that holds it in its log."
+)
 LOGIN_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Mien</title><link rel="stylesheet" href="{root}/page.css">
 <main class="login"><h1>Mien</h1>
-<p>{words}</p>
+<p role="alert">{words}</p>
+<p>{where}</p>
 <form method="post" action="{root}/login">
 <label>Token <input name="token" type="password" autocomplete="current-password" autofocus></label>
 <button>Show the page</button></form></main></html>
@@ -88,7 +93,7 @@ class AuthMiddleware:
         if self._root and path.startswith(f"{self._root}/"):
             scope = {**scope, "path": path.removeprefix(self._root)}
         request = Request(scope, receive)
-        refusal = self._refuse_stranger(request.headers)
+        refusal = self._refuse_stranger(request.headers, request.method)
         if refusal is None and self._root and path == self._root:
             refusal = RedirectResponse(f"{self._root}/", 303)
         if refusal is None and self._token is not None:
@@ -108,7 +113,7 @@ class AuthMiddleware:
             if connection is not None:
                 connection.authorized = False
 
-    def _refuse_stranger(self, headers: Headers) -> Response | None:
+    def _refuse_stranger(self, headers: Headers, method: str) -> Response | None:
         """Refuse what another page in the visitor's browser sends."""
         if not is_host_allowed(headers.get("host", ""), self._names):
             name = re.sub(r":[0-9]+$", "", headers.get("host", ""))
@@ -119,10 +124,9 @@ class AuthMiddleware:
                 f"{name if known else 'NAME'}.\n",
                 400,
             )
-        # Only the browser sets it; following a link to the page is no harm.
-        if (
-            headers.get("sec-fetch-site") == "cross-site"
-            and headers.get("sec-fetch-mode") != "navigate"
+        # Only the browser sets it. Following a link to the page is harmless, sending a form is not.
+        if headers.get("sec-fetch-site") == "cross-site" and (
+            headers.get("sec-fetch-mode") != "navigate" or method not in ("GET", "HEAD")
         ):
             return PlainTextResponse("Not for other pages.\n", 403)
         return None
@@ -145,7 +149,7 @@ class AuthMiddleware:
             return self._welcome(token, _local(path) + query)
         cookie = self._given(request.headers.get("cookie", ""))
         if cookie is None:
-            return self._unknown(request, "This page needs its token.")
+            return self._unknown(request, "Enter the access token.")
         return None if equal_secrets(cookie, session_cookie(token)) else await self._wrong(request)
 
     async def _log_in(self, request: Request, token: str) -> Response:
@@ -181,12 +185,14 @@ class AuthMiddleware:
 
     async def _wrong(self, request: Request) -> Response:
         await asyncio.sleep(WRONG_TOKEN_DELAY_S)  # guessing takes its time
-        return self._unknown(request, "That token is wrong.")
+        return self._unknown(request, "Wrong token.")
 
     def _unknown(self, request: Request, words: str) -> Response:
         challenge = {"WWW-Authenticate": 'Bearer realm="mien"'}
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(LOGIN_PAGE.format(words=words, root=self._root), 401, challenge)
+            return HTMLResponse(
+                LOGIN_PAGE.format(words=words, where=TOKEN_HINT, root=self._root), 401, challenge
+            )
         return PlainTextResponse(f"{words}\n", 401, challenge)
 
 

@@ -39,6 +39,7 @@ class PageOptions:
     root: str = ""  # path of the page behind a reverse proxy, as "/mien"; "" is the host's own
     hosts: tuple[str, ...] = ()  # names of a reverse proxy, besides this machine's own
     blur: bool = False  # hide the faces in the picture
+    recording: str | None = None  # JSONL file of the run, as in --jsonl, that may be downloaded
 
 
 def parse_root(text: str) -> str:

@@ -74,9 +74,12 @@ class WebOutput:
         host = host_and_port(_display_host(options.address), self.port)
         self.url = f"http://{host}/"
         self._options = options
+        self._pause = pause
         self._say = say
         self._blur = FaceAnonymizer() if options.blur else None
-        self.state = PageState(name, labels, pause, temperature)
+        self.state = PageState(
+            name, labels, pause, temperature, recorded=options.recording is not None
+        )
         self.broadcaster = MjpegBroadcaster(pause)
         self._server = self._start()
 
@@ -131,7 +134,7 @@ class WebOutput:
                 self._socket.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS
                 )
-        app = application(self.state, self.broadcaster)
+        app = application(self.state, self.broadcaster, self._pause, self._options.recording)
         config = uvicorn.Config(
             _LifespanRouter(
                 app,

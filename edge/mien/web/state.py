@@ -13,37 +13,18 @@ from typing import Any
 from mien.classification.prediction import UNCERTAIN
 from mien.debounce import Debounced
 from mien.frame_rate import FrameRate
-from mien.outputs.colors import colors
+from mien.outputs.colors import colors, person_color
 from mien.pipeline.results import FrameResult
 from mien.sources.base import Change
 from mien.sources.pausable import PauseSwitch
+from mien.web.history import SPANS, History
 
-TIMELINE_MINUTES = 5  # of the timeline
 FPS_WINDOW_S = 3.0  # s over which the frame rate is taken
 TEMPERATURE_INTERVAL_S = 5.0  # s between two looks at the board's temperature
 MAX_MOMENTS = 50  # changes kept for the page
 DEBOUNCE_S = 0.7  # s that another emotion must last to be a change
-FRAME_TIME_BUCKETS_S = (
-    0.005,
-    0.01,
-    0.02,
-    0.03,
-    0.05,
-    0.1,
-    0.2,
-    0.5,
-    1.0,
-)  # s, of the frame times' histogram
-
-
-@dataclass
-class TimelineSecond:
-    """What one second held."""
-
-    at: int  # s since the page's start
-    frames: int = 0
-    readings: int = 0  # faces read
-    sums: dict[str, float] = field(default_factory=dict)  # of the probabilities, by label
+# s, upper bounds of the frame times' histogram
+FRAME_TIME_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass
@@ -67,8 +48,10 @@ class PageState:
         pause: PauseSwitch | None = None,
         temperature: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
+        recorded: bool = False,
     ) -> None:
         self._name = name
+        self._recorded = recorded
         self._colours = colors(labels)
         self._labels = tuple(labels)
         self._pause = pause
@@ -80,7 +63,9 @@ class PageState:
         self._arrived = 0.0  # s of the clock, of the last frame
         self._size = (0, 0)
         self._frame_rate = FrameRate(FPS_WINDOW_S)
-        self._seconds: deque[TimelineSecond] = deque(maxlen=60 * TIMELINE_MINUTES)
+        self._histories = {minutes: History(minutes, step) for minutes, step in SPANS.items()}
+        self._since = self._start  # s of the clock, since when the camera is in its state
+        self._camera_before = "starting"
         self._lost: Change | None = None
         self._moments: deque[dict[str, Any]] = deque(maxlen=MAX_MOMENTS)
         self._number = 0  # of the last moment
@@ -96,12 +81,8 @@ class PageState:
             self._frame_rate.add(now)
             self._lost = None
             self._count(result)
-            second = self._second(int(now - self._start))
-            second.frames += 1
-            for face in result.faces:
-                second.readings += 1
-                for label, p in face.prediction.probabilities.items():
-                    second.sums[label] = second.sums.get(label, 0.0) + float(p)
+            for history in self._histories.values():
+                history.add(result.faces, now - self._start)
             self._debounce(result.faces[0].prediction.emotion if result.faces else "no face", now)
 
     def changed(self, change: Change) -> None:
@@ -126,6 +107,9 @@ class PageState:
             return {
                 "name": self._name,
                 "camera": self._camera(),
+                "since": round(now - self._camera_since(now), 1),
+                "can_pause": self._pause is not None,
+                "recorded": self._recorded,
                 "why": self._lost.why if self._lost else None,
                 "uptime": round(now - self._start, 1),
                 "frame": result.frame if result else None,
@@ -135,32 +119,21 @@ class PageState:
                 "latency_ms": _ms(result.latency) if result else None,
                 "ms": {k: round(v, 2) for k, v in result.ms.items()} if result else {},
                 "temperature": temperature,
-                "faces": [face.to_json() for face in faces],
+                "faces": [{**face.to_json(), "color": person_color(face.id)} for face in faces],
                 "labels": [{"name": n, "colour": c} for n, c in self._colours.items()],
             }
 
-    def timeline(self) -> dict[str, Any]:
-        """Return the last minutes: per second the mean probabilities over all faces read."""
+    def timeline(self, minutes: int = 5) -> dict[str, Any]:
+        """Return the last minutes, one of `SPANS`, and the changes; raises KeyError for others."""
+        history = self._histories[minutes]
         with self._lock:
             now = self._clock() - self._start
             return {
                 "now": round(now, 1),
-                "minutes": TIMELINE_MINUTES,
+                "minutes": history.minutes,
+                "step": history.step,
                 "labels": list(self._labels),
-                "seconds": [
-                    {
-                        "at": second.at,
-                        "faces": round(second.readings / second.frames, 2),
-                        "mean": [
-                            round(second.sums.get(label, 0.0) / second.readings, 3)
-                            for label in self._labels
-                        ]
-                        if second.readings
-                        else None,
-                    }
-                    for second in self._seconds
-                    if second.frames and second.at > now - 60 * TIMELINE_MINUTES - 1
-                ],
+                "seconds": history.to_json(self._labels, now),
                 "moments": list(self._moments),
             }
 
@@ -209,16 +182,21 @@ class PageState:
             return "lost"
         return "running" if self._result is not None else "starting"
 
+    def _camera_since(self, now: float) -> float:
+        """Return since when the camera is in its state, s of the clock."""
+        state = self._camera()
+        if state != self._camera_before:
+            self._camera_before, self._since = state, now
+        return self._since
+
     def _live(self, now: float) -> bool:
         """Whether the last result says anything of the present."""
         return (
-            self._result is not None and self._lost is None and now - self._arrived < FPS_WINDOW_S
+            self._result is not None
+            and self._lost is None
+            and not self._is_paused()
+            and now - self._arrived < FPS_WINDOW_S
         )
-
-    def _second(self, at: int) -> TimelineSecond:
-        if not self._seconds or self._seconds[-1].at != at:
-            self._seconds.append(TimelineSecond(at))
-        return self._seconds[-1]
 
     def _count(self, result: FrameResult) -> None:
         totals = self.totals

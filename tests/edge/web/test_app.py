@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,9 +20,11 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 
 from mien.errors import UserError
+from mien.outputs.jsonl import JsonlOutput
 from mien.sources.base import Change
 from mien.sources.pausable import PauseSwitch
 from mien.web.binding import parse_bind_address, parse_host, parse_root
+from mien.web.history import History
 from mien.web.server import WebOutput
 from visiting import face, get, get_json, read_until, seen, served, watch
 
@@ -75,6 +78,8 @@ def test_the_state_says_all_that_is_shown(page: WebOutput) -> None:
     assert [(f["id"], f["emotion"]) for f in state["faces"]] == [(1, "happy"), (2, "sad")]
     assert sum(state["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert [label["name"] for label in state["labels"]] == [*LABELS, "uncertain"]
+    assert [f["color"] for f in state["faces"]] == ["#ffd23c", "#5ac8fa"]  # as the boxes
+    assert (state["can_pause"], state["recorded"]) == (False, False)
     timeline = get_json(page, "/api/timeline")
     assert timeline["labels"] == list(LABELS)
     second = timeline["seconds"][-1]
@@ -296,7 +301,7 @@ def test_the_page_behind_a_reverse_proxy_at_a_path_of_its_own(prefix: str) -> No
         assert status == 200
         for address in re.findall(r'(?:href|src)="([^"]*)"', html.decode()):
             assert not address.startswith("/")  # else the browser leaves the proxy's path
-            if address != "live.mjpg":
+            if not address.startswith(("live.", "session.")):
                 assert get(page, f"{prefix}/{address}", **cookie)[0] == 200
         assert b'"/' not in get(page, f"{prefix}/page.js", **cookie)[2]
         once = get(page, f"{prefix}/api/state?token=a-token-of-mine", **name)
@@ -329,3 +334,78 @@ def test_a_root_is_refused(text: str) -> None:
 def test_a_host_name_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="Invalid --allow-host"):
         parse_host(text)
+
+
+def test_the_timeline_has_spans_up_to_a_day(page: WebOutput) -> None:
+    page.write(*seen(600, face("happy")))
+    for minutes, step in ((5, 1), (60, 10), (1440, 60)):
+        timeline = get_json(page, f"/api/timeline?minutes={minutes}")
+        assert (timeline["minutes"], timeline["step"]) == (minutes, step)
+        assert all(one["at"] % step == 0 for one in timeline["seconds"])
+        assert timeline["seconds"][-1]["mean"] is not None
+    assert get(page, "/api/timeline?minutes=7")[0] == 400
+
+
+def test_a_history_holds_its_span_and_no_more() -> None:
+    history = History(60, 10)
+    for second in range(3 * 3600):
+        history.add([face("happy")] if second % 20 < 10 else [], float(second))
+    bins = history.to_json(LABELS, 3 * 3600.0)
+    assert len(bins) == 360
+    assert (bins[0]["at"], bins[-1]["at"]) == (2 * 3600, 3 * 3600 - 10)
+    assert [one["mean"] is None for one in bins[:2]] == [False, True]
+    assert (bins[0]["faces"], bins[0]["mean"][LABELS.index("happy")]) == (1.0, 0.9)
+
+
+JSON = {"Content_Type": "application/json"}
+
+
+def test_the_camera_is_paused_by_the_page_and_by_no_other() -> None:
+    pause = PauseSwitch()
+    with served(token="a-token-of-mine", pause=pause) as page:
+        page.write(*seen(0, face()))
+        bearer = {"Authorization": "Bearer a-token-of-mine"}
+        body = '{"paused": true}'
+
+        def post(body: str, **headers: str) -> int:
+            return get(page, "/api/pause", "POST", body, **headers)[0]
+
+        assert post(body, **JSON) == 401
+        # What a form on another page could send.
+        assert post(body, Content_Type="text/plain", **bearer) == 415
+        cross = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+        assert post(body, **JSON, **bearer, **cross) == 403
+        for wrong in ("", "[]", "{}", '{"paused": 1}', "null"):
+            assert post(wrong, **JSON, **bearer) == 400
+        assert get(page, "/api/pause", **bearer)[0] == 405
+        assert not pause.paused
+        assert post(body, **JSON, **bearer) == 200
+        assert pause.paused
+        state = json.loads(get(page, "/api/state", **bearer)[2])
+        assert (state["camera"], state["faces"], state["can_pause"]) == ("paused", [], True)
+        assert post('{"paused": false}', **JSON, **bearer) == 200
+        assert not pause.paused
+    with served() as page:
+        assert get(page, "/api/pause", "POST", body, **JSON)[0] == 409  # nothing to pause
+
+
+def test_the_recording_and_its_report_are_downloads(tmp_path: Path) -> None:
+    target = tmp_path / "faces.jsonl"
+    with served(recording=str(target)) as page:
+        assert get(page, "/session.jsonl")[0] == 404  # not yet
+        output = JsonlOutput(str(target))
+        for index in range(30):
+            output.write(*seen(index, face("happy")))
+        output.close()
+        status, headers, body = get(page, "/session.jsonl")
+        assert (status, body) == (200, target.read_bytes())
+        assert "faces.jsonl" in headers["content-disposition"]
+        status, headers, body = get(page, "/session.html")
+        assert status == 200
+        assert "attachment" in headers["content-disposition"]
+        assert b"happy" in body
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["faces.jsonl"]
+    with served() as page:
+        for path in ("/session.jsonl", "/session.html"):
+            status, _, body = get(page, path)
+            assert (status, b"--jsonl" in body) == (404, True)

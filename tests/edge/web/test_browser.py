@@ -16,6 +16,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 
 from mien.sources.base import Change
+from mien.sources.pausable import PauseSwitch
 from mien.web.server import WebOutput
 from visiting import face, seen, served
 
@@ -25,8 +26,9 @@ TOKEN = "for-the-browser"
 class Feeder:
     """Frames as a camera gives them, with a face that walks to and fro."""
 
-    def __init__(self, output: WebOutput) -> None:
+    def __init__(self, output: WebOutput, pause: PauseSwitch | None = None) -> None:
         self.output = output
+        self.pause = pause
         self.emotion = "happy"
         self.running = True
         self.fed = True
@@ -37,7 +39,7 @@ class Feeder:
         index = 0
         while self.running:
             index += 1
-            if self.fed:
+            if self.fed and not (self.pause and self.pause.paused):
                 x = 20 + 10 * (index % 20)
                 self.output.write(*seen(index, face(self.emotion, (x, 60, 60, 60))))
             time.sleep(1 / 15)
@@ -89,7 +91,10 @@ def test_the_page_lives(browser: Browser, feeder: Feeder) -> None:
         if len(places) >= 3:
             break
     assert len(places) >= 3  # the box moves
-    assert browser.js("document.querySelector('.face h3').innerText").startswith("happy")
+    assert browser.js("document.querySelector('.face h3 span').textContent") == "happy"
+    assert browser.js("document.querySelector('.face .badge').textContent") == "1"
+    badge = "getComputedStyle(document.querySelector('.face .badge')).backgroundColor"
+    assert browser.js(badge) == "rgb(255, 210, 60)"  # of the box
     feeder.emotion = "sad"
     browser.until("document.querySelector('.face h3 span').textContent === 'sad'")
     browser.until("document.querySelector('#moments').textContent.includes('sad')")
@@ -111,7 +116,8 @@ def test_the_page_lives(browser: Browser, feeder: Feeder) -> None:
     feeder.fed = False
     output.changed(Change("lost", 9.0, "The cable is out."))
     browser.until("document.querySelector('#curtain.drawn')?.textContent.includes('cable')")
-    assert browser.js("document.querySelectorAll('.bar').length") == 0
+    assert_nothing_stale(browser)
+    assert "lost" in browser.js("document.querySelector('#alert').textContent")
     feeder.fed = True
     browser.until("document.querySelector('#camera').dataset.state === 'running'")
     browser.size(390, 844, phone=True)
@@ -127,6 +133,67 @@ def test_the_page_lives(browser: Browser, feeder: Feeder) -> None:
     asked = {url for url in browser.requested() if not url.startswith(("data:", "about:"))}
     assert asked
     assert all(url.startswith(output.url) for url in asked)
+
+
+def assert_nothing_stale(browser: Browser) -> None:
+    """Neither picture nor face nor figure of the past is shown."""
+    assert not browser.js("document.querySelector('#live').hasAttribute('src')")
+    assert "No picture" in browser.js("document.querySelector('#curtain.drawn').textContent")
+    assert browser.js("document.querySelectorAll('.bar').length") == 0
+    figures = browser.js("[...document.querySelectorAll('#figures dd')].map(d => d.textContent)")
+    assert figures == ["\u2013"] * 5
+    assert browser.js("document.querySelector('#snapshot').hidden")
+
+
+def test_the_camera_is_paused_and_goes_on(browser: Browser) -> None:
+    pause = PauseSwitch()
+    with served(pause=pause) as output:
+        feeding = Feeder(output, pause)
+        browser.open(output.url)
+        browser.until("document.querySelector('#camera')?.dataset.state === 'running'")
+        browser.until("!document.querySelector('#pause').hidden")
+        browser.js("document.querySelector('#pause').click()")
+        browser.until("document.querySelector('#camera').dataset.state === 'paused'")
+        assert pause.paused
+        assert_nothing_stale(browser)
+        assert browser.js("document.querySelector('#pause').textContent") == "Resume"
+        browser.js("document.querySelector('#pause').click()")
+        browser.until("document.querySelector('#camera').dataset.state === 'running'")
+        browser.until("document.querySelector('#live').naturalWidth === 320")
+        feeding.end()
+
+
+def test_all_faces_have_cards_and_the_time_span_is_chosen(browser: Browser) -> None:
+    with served() as output:
+        faces = [face("happy", (10 + 40 * k, 60, 30, 30), k + 1) for k in range(7)]
+        output.write(*seen(0, *faces))
+        browser.open(output.url)
+        browser.until("document.querySelectorAll('.face .badge').length === 7")
+        numbers = "[...document.querySelectorAll('.badge')].map(b => b.textContent).join()"
+        assert browser.js(numbers) == "1,2,3,4,5,6,7"
+        shades = (
+            "new Set([...document.querySelectorAll('.badge')].map(b => b.style.background)).size"
+        )
+        assert browser.js(shades) == 7
+        browser.js("document.querySelector('[data-minutes=\"1440\"]').click()")
+        browser.until("step === 60 && seconds.length > 0")
+        pressed = "document.querySelector('[aria-pressed=true]').textContent"
+        assert browser.js(pressed) == "24 h"
+        unnamed = (
+            "[...document.querySelectorAll('button, a, input')].filter(e => !e.textContent).length"
+        )
+        assert browser.js(unnamed) == 0
+
+
+def test_a_server_that_is_gone_looks_gone(browser: Browser) -> None:
+    with served() as output:
+        output.write(*seen(0, face("happy")))
+        browser.open(output.url)
+        browser.until("document.querySelector('#camera')?.dataset.state === 'running'")
+    browser.until("document.querySelector('#camera').dataset.state === 'offline'")
+    assert_nothing_stale(browser)
+    assert "Reconnecting" in browser.js("document.querySelector('#curtain').textContent")
+    assert browser.js("document.querySelector('#pause').hidden")
 
 
 def test_a_hidden_or_closed_page_costs_nothing(browser: Browser, feeder: Feeder) -> None:

@@ -254,7 +254,7 @@ def test_evaluate_command_by_votes_uses_people_as_truth(
     assert found.reliability.count.sum() == 12
     assert found.benchmark["accuracy"] == pytest.approx(3 / 22)
     text = to_text(found)
-    assert text.splitlines()[0].split()[-1] == "fer2013"
+    assert text.splitlines()[0].split()[-2:] == ["fer2013", "agreed"]
     assert to_json(found)["labels"] == "votes"
     code, _, err = mien_train("evaluate", tmp_path, fer, "--labels", "votes")
     assert code == 2

@@ -9,40 +9,74 @@ const make = (tag, text, name) => {
   return node;
 };
 
-const MOST_FACES = 4;      // shown with bars
-const MOST_MOMENTS = 40;   // listed
-const AGAIN_MS = 3000;     // until the next attempt after a loss
-let colours = {};          // by label
-let order = [];            // labels, in the model's order
-let seconds = [];          // {at, faces, mean}; what /api/timeline gives, and what came since
-let minutes = 5;
-let offset = null;         // of the server's seconds against this browser's clock
-let source = null;         // the EventSource
+const MAX_MOMENTS = 40;       // listed
+const RECONNECT_MS = 3000;
+const CHART_MS = 500;
+const LONG_CHART_MS = 10000;  // of spans whose bins come from the server alone
+let colours = {};             // by label
+let order = [];               // labels, in the model's order
+let seconds = [];             // {at, faces, mean}; what api/timeline gives, and what came since
+let minutes = 5;              // of the chart
+let step = 1;                 // s of one of its bins
+let offset = null;            // of the server's seconds against this browser's clock
+let source = null;            // the EventSource
+let camera = "";              // its state as shown
+let since = null;             // when it began, ms of this browser's clock
+let why = "";
 let ratio = "";
 
 function showPicture(shown) {
   const live = byId("live");
-  // A hidden page costs the device nothing.
-  if (shown) live.src = "live.mjpg?" + Date.now();
-  else live.removeAttribute("src");
+  // A hidden page costs the device nothing, and a picture of the past is not to be taken for now.
+  if (!shown) live.removeAttribute("src");
+  else if (!live.hasAttribute("src")) live.src = "live.mjpg?" + Date.now();
 }
 
-function curtain(words) {
-  byId("curtain").textContent = words;
+function duration(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return s + " s";
+  if (s < 3600) return Math.floor(s / 60) + " min";
+  return Math.floor(s / 3600) + " h " + Math.floor(s % 3600 / 60) + " min";
+}
+
+const CURTAINS = {
+  lost: (ago) => "No picture. Camera lost " + ago + " ago. " + why + " Reconnecting...",
+  paused: (ago) => "No picture. Paused " + ago + " ago.",
+  starting: () => "No picture yet. Waiting for the first frame.",
+  offline: (ago) => "No picture. Connection lost " + ago + " ago. Reconnecting...",
+};
+
+function drawCurtain() {
+  const words = CURTAINS[camera];
+  byId("curtain").textContent = words ? words(duration(Date.now() - since)) : "";
   byId("curtain").classList.toggle("drawn", Boolean(words));
 }
 
-function showCamera(state, why) {
-  const pill = byId("camera");
-  const words = { running: "live", lost: "camera lost", paused: "paused", starting: "starting", offline: "offline" };
-  pill.dataset.state = state;
-  pill.textContent = words[state] || state;
-  curtain({
-    lost: "The camera is lost. " + (why || ""),
-    paused: "The camera is paused.",
-    starting: "Waiting for the first frame.",
-    offline: "Mien does not answer. Trying again.",
-  }[state] || "");
+function showCamera(state, reason, seconds) {
+  why = reason || "";
+  // The server says for how long; without it the state begins now, unless it is shown already.
+  if (seconds !== undefined) since = Date.now() - 1000 * seconds;
+  else if (state !== camera) since = Date.now();
+  if (state !== camera) {
+    camera = state;
+    const words = { running: "live", lost: "camera lost", paused: "paused", starting: "starting", offline: "offline" };
+    byId("camera").dataset.state = state;
+    byId("camera").textContent = words[state] || state;
+    byId("alert").textContent = { lost: "Camera lost.", offline: "Connection lost." }[state] || "";
+    const live = state === "running";
+    for (const id of ["snapshot", "full"]) if (byId(id)) byId(id).hidden = !live;
+    byId("pause").textContent = state === "paused" ? "Resume" : "Pause";
+    if (!live) clearFigures();
+  }
+  if (state === "offline") byId("pause").hidden = byId("downloads").hidden = true;
+  showPicture(state === "running" && !document.hidden);
+  drawCurtain();
+}
+
+function clearFigures() {
+  for (const id of ["count", "fps", "latency", "work", "temperature"]) byId(id).textContent = "–";
+  byId("faces").replaceChildren(make("article", "No picture", "face none"));
+  document.title = byId("camera").textContent + " – Mien";
 }
 
 function learn(labels) {
@@ -61,7 +95,7 @@ function learn(labels) {
 function newCard() {
   const card = make("article", undefined, "face");
   const title = make("h3");
-  title.append(make("span"), make("small"), make("small"));
+  title.append(make("b", undefined, "badge"), make("span"), make("small"));
   card.append(title);
   for (const name of order) {
     const row = make("div", undefined, "bar");
@@ -76,9 +110,12 @@ function newCard() {
 }
 
 function fillCard(card, face) {
-  const [emotion, who, sure] = card.firstChild.children;
+  const [badge, emotion, sure] = card.firstChild.children;
+  card.style.borderLeftColor = badge.style.background = face.color;
+  badge.textContent = face.id === null ? "" : face.id;
+  badge.hidden = face.id === null;
+  badge.setAttribute("aria-label", "Person " + face.id);
   emotion.textContent = face.emotion;
-  who.textContent = face.id === null ? "" : "face " + face.id;
   sure.textContent = Math.round(100 * face.confidence) + " %";
   order.forEach((name, index) => {
     const row = card.children[index + 1];
@@ -92,7 +129,7 @@ function fillCard(card, face) {
 function showFaces(faces) {
   const place = byId("faces");
   // By person, so that a card stays a person's while both are in view.
-  const shown = faces.slice(0, MOST_FACES).sort((a, b) => (a.id || 0) - (b.id || 0));
+  const shown = [...faces].sort((a, b) => (a.id || 0) - (b.id || 0));
   if (!shown.length) {
     if (!place.querySelector(".none")) place.replaceChildren(make("article", "No face in view", "face none"));
     return;
@@ -107,23 +144,26 @@ function showFaces(faces) {
 function showState(state) {
   learn(state.labels);
   byId("source").textContent = state.name;
+  byId("pause").hidden = !state.can_pause;
+  byId("downloads").hidden = !state.recorded;
+  showCamera(state.camera, state.why, state.since);
+  const shape = state.size.join(" / ");
+  if (state.size[0] && shape !== ratio) byId("picture").style.aspectRatio = ratio = shape;
+  remember(state);
+  if (state.camera !== "running") return;
   document.title = (state.faces[0] ? state.faces[0].emotion + " – " : "") + "Mien";
-  showCamera(state.camera, state.why);
   showFaces(state.faces);
   byId("count").textContent = state.faces.length;
   byId("fps").textContent = state.fps.toFixed(state.fps < 10 ? 1 : 0);
   byId("latency").textContent = state.latency_ms === null ? "–" : Math.round(state.latency_ms) + " ms";
   byId("work").textContent = state.ms.total === undefined ? "–" : state.ms.total.toFixed(state.ms.total < 10 ? 1 : 0) + " ms";
   byId("temperature").textContent = state.temperature === null ? "–" : state.temperature.toFixed(0) + " °C";
-  const shape = state.size.join(" / ");
-  if (state.size[0] && shape !== ratio) byId("picture").style.aspectRatio = ratio = shape;
-  remember(state);
 }
 
 function remember(state) {
   offset = state.uptime - performance.now() / 1000;
-  if (state.camera !== "running") return;
-  const at = Math.floor(state.uptime);
+  if (state.camera !== "running" || !seconds) return;
+  const at = Math.floor(state.uptime / step) * step;
   let last = seconds[seconds.length - 1];
   if (!last || last.at < at) {
     last = { at, faces: 0, mean: null, states: 0, readings: 0, sums: order.map(() => 0) };
@@ -137,7 +177,7 @@ function remember(state) {
   }
   last.faces = last.readings / last.states;
   last.mean = last.readings ? last.sums.map((sum) => sum / last.readings) : null;
-  while (seconds.length > 60 * minutes + 2) seconds.shift();
+  while (seconds.length > 60 * minutes / step + 2) seconds.shift();
 }
 
 function drawChart() {
@@ -162,7 +202,7 @@ function drawChart() {
       if (!second.mean || now - second.at > span) continue;
       let top = 0;
       // Whole pixels, or thin lines would stand between the seconds.
-      const left = Math.max(0, Math.floor(x(second.at))), right = Math.min(width, Math.ceil(x(second.at + 1)));
+      const left = Math.max(0, Math.floor(x(second.at))), right = Math.min(width, Math.ceil(x(second.at + step)));
       second.mean.forEach((share, index) => {
         pen.fillStyle = colours[order[index]];
         pen.fillRect(left, top, right - left, share * bottom + 0.6);
@@ -172,12 +212,12 @@ function drawChart() {
   }
   pen.fillStyle = style.getPropertyValue("--soft");
   pen.font = "12px system-ui, sans-serif";
-  const every = width / minutes < 90 ? minutes : 1;   // minutes between two labels
-  for (let minute = 0; minute <= minutes; minute += every) {
-    const words = minute ? "\u2212" + minute + " min" : "now";
-    const place = width * (1 - minute / minutes);
-    pen.textAlign = minute === 0 ? "right" : minute === minutes ? "left" : "center";
-    pen.fillText(words, place, height - 4);
+  const parts = minutes === 1440 ? [24, 18, 12, 6, 0] : minutes === 60 ? [60, 45, 30, 15, 0] : [5, 4, 3, 2, 1, 0];
+  const unit = minutes === 1440 ? " h" : " min", whole = parts[0];
+  for (const part of parts) {
+    if (width < 400 && part && part !== whole) continue;
+    pen.textAlign = part === 0 ? "right" : part === whole ? "left" : "center";
+    pen.fillText(part ? "\u2212" + part + unit : "now", width * (1 - part / whole), height - 4);
   }
 }
 
@@ -191,27 +231,50 @@ function addMoment(moment) {
   time.dateTime = moment.clock;
   item.append(time, make("span", moment.what + (moment.why ? ": " + moment.why : "")));
   list.prepend(item);
-  while (list.children.length > MOST_MOMENTS) list.lastChild.remove();
+  while (list.children.length > MAX_MOMENTS) list.lastChild.remove();
 }
 
 async function loadTimeline() {
-  const answer = await fetch("api/timeline");
+  const answer = await fetch("api/timeline?minutes=" + minutes);
   if (answer.status === 401) location.reload();   // the page that asks for the token
   if (!answer.ok) return;
   const timeline = await answer.json();
-  minutes = timeline.minutes;
-  byId("minutes").textContent = minutes;
+  if (timeline.minutes !== minutes) return;       // another span was chosen meanwhile
+  step = timeline.step;
   seconds = timeline.seconds;
   offset = timeline.now - performance.now() / 1000;
   byId("moments").replaceChildren(make("li", "None yet", "none"));
   timeline.moments.forEach(addMoment);
+  drawChart();
+}
+
+function chooseSpan(chosen) {
+  minutes = Number(chosen.dataset.minutes);
+  seconds = [];
+  for (const button of byId("spans").children) button.setAttribute("aria-pressed", button === chosen);
+  loadTimeline().catch(() => {});
+}
+
+async function togglePause() {
+  const button = byId("pause");
+  button.disabled = true;
+  try {
+    const answer = await fetch("api/pause", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ paused: camera !== "paused" }),
+    });
+    if (answer.status === 401) location.reload();
+    if (answer.ok) showState(await answer.json());
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function listen() {
   if (source) source.close();
   source = new EventSource("api/events");
   source.addEventListener("open", () => {
-    showPicture(!document.hidden);
     loadTimeline().catch(() => {});
   });
   source.addEventListener("state", (event) => showState(JSON.parse(event.data)));
@@ -221,7 +284,7 @@ function listen() {
     // A browser tries again by itself after a cut, but not after a refusal.
     if (source.readyState !== EventSource.CLOSED) return;
     fetch("api/state").then((answer) => { if (answer.status === 401) location.reload(); }).catch(() => {});
-    setTimeout(listen, AGAIN_MS);
+    setTimeout(listen, RECONNECT_MS);
   });
 }
 
@@ -232,7 +295,17 @@ document.addEventListener("visibilitychange", () => {
   } else listen();
 });
 window.addEventListener("load", () => {
+  byId("pause").addEventListener("click", () => togglePause().catch(() => {}));
+  byId("snapshot").addEventListener("click", (event) => {
+    event.currentTarget.download = "mien-" + new Date().toISOString().slice(0, 19).replace(/:/g, "-") + ".jpg";
+  });
+  if (!document.fullscreenEnabled) byId("full").remove();
+  else byId("full").addEventListener("click", () => byId("picture").requestFullscreen());
+  for (const button of byId("spans").children) button.addEventListener("click", () => chooseSpan(button));
   listen();
-  setInterval(() => { if (!document.hidden) drawChart(); }, 500);
+  setInterval(() => { if (!document.hidden) { drawChart(); drawCurtain(); } }, CHART_MS);
+  setInterval(() => {
+    if (minutes > 5 && camera !== "offline" && !document.hidden) loadTimeline().catch(() => {});
+  }, LONG_CHART_MS);
 });
 window.addEventListener("resize", drawChart);
