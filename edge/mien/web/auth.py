@@ -50,6 +50,9 @@ TOKEN_HINT = (
     "It is the value of MIEN_TOKEN or <code>--token</code>. Where none was given, "
     "<code>mien run</code> prints it on its terminal, or names the file that holds it in its log."
 )
+EMBEDDABLE_POLICY = SECURITY_HEADERS["Content-Security-Policy"].replace(
+    "frame-ancestors 'none'", "frame-ancestors 'self'"
+)
 LOGIN_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -67,12 +70,24 @@ class AuthMiddleware:
     """ASGI middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, names: frozenset[str], token: str | None, port: int, root: str = ""
+        self,
+        app: ASGIApp,
+        names: frozenset[str],
+        token: str | None,
+        port: int,
+        root: str = "",
+        proxy: str | None = None,
     ) -> None:
+        """Guard `app`; with `proxy`, an IP address, only that peer is answered, and trusted."""
         self._app = app
         self._names = names
         self._token = token
         self._root = root
+        self._proxy = proxy
+        self._headers = {**SECURITY_HEADERS}
+        if proxy is not None:  # its own pages may embed this one
+            self._headers["Content-Security-Policy"] = EMBEDDABLE_POLICY
+            self._headers["X-Frame-Options"] = "SAMEORIGIN"
         # Cookies do not tell ports apart, and two cameras may share a machine.
         self._cookie = f"mien-{port}"
 
@@ -84,7 +99,7 @@ class AuthMiddleware:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
@@ -93,7 +108,10 @@ class AuthMiddleware:
         if self._root and path.startswith(f"{self._root}/"):
             scope = {**scope, "path": path.removeprefix(self._root)}
         request = Request(scope, receive)
-        refusal = self._refuse_stranger(request.headers, request.method)
+        if self._proxy is None:
+            refusal = self._refuse_stranger(request.headers, request.method)
+        else:
+            refusal = self._refuse_peer(scope)
         if refusal is None and self._root and path == self._root:
             refusal = RedirectResponse(f"{self._root}/", 303)
         if refusal is None and self._token is not None:
@@ -112,6 +130,13 @@ class AuthMiddleware:
         finally:
             if connection is not None:
                 connection.authorized = False
+
+    def _refuse_peer(self, scope: Scope) -> Response | None:
+        """Refuse whoever is not the trusted proxy, which checks its visitors itself."""
+        peer = (scope.get("client") or ("",))[0]
+        if peer == self._proxy or scope["path"] in PUBLIC_PATHS:
+            return None
+        return PlainTextResponse("Only the proxy of --trusted-proxy is answered.\n", 403)
 
     def _refuse_stranger(self, headers: Headers, method: str) -> Response | None:
         """Refuse what another page in the visitor's browser sends."""

@@ -63,7 +63,9 @@ class WebOutput:
         from mien.web.mjpeg import MjpegBroadcaster
         from mien.web.state import PageState
 
-        self.token, made = choose_token(options.address, options.token)
+        self.token, made = None, False
+        if options.proxy is None:
+            self.token, made = choose_token(options.address, options.token)
         self._shown = made  # whether the sentence holds it
         self._file: Path | None = None  # in which it is kept instead
         if made and not (sys.stderr.isatty() if terminal is None else terminal):
@@ -144,12 +146,14 @@ class WebOutput:
                     self.token,
                     self.port,
                     self._options.root,
+                    self._options.proxy,
                 ),
             ),
             log_config=None,
             access_log=False,
             lifespan="on",
             server_header=False,
+            proxy_headers=False,  # the peer itself counts
             ws="none",
             http=limiter.protocol,  # type: ignore[arg-type]
             loop="asyncio",
