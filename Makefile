@@ -27,7 +27,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo tour train convert wheel arm64 score test check lint clean need-data
+.PHONY: help setup demo tour train convert wheel addon arm64 score test check lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,12 @@ wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no co
 	@$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
 	@rm -rf build
 	@ls dist/mien-*.whl
+
+addon: wheel ## build out/addon/mien: copy it into Home Assistant's folder addons
+	@rm -rf out/addon && mkdir -p out/addon
+	@cp -r addons/mien out/addon/mien
+	@cp constraints.txt dist/mien-*.whl out/addon/mien/
+	@echo "copy out/addon/mien to /addons of Home Assistant, then install it under local add-ons"
 
 arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hour: [SYSTEMS=trixie ARM= TESTS=]
 	@code=0; WHEEL=$$(ls dist/mien-*.whl) PYTHON=$(abspath $(BIN)/python) TESTS="$(TESTS)" \
