@@ -76,10 +76,10 @@ score: $(TRAIN) ## score detection and tracking on clips and stills with known f
 	@$(BIN)/mien-train score "$(CLIPS)" $(ARGS)
 
 test: $(TRAIN) $(DEV) ## run all tests, on every core; ARGS are pytest's
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-check: lint $(TRAIN) ## lint and the quick tests, for work in between; ARGS are pytest's
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+check: lint ## lint and the quick tests of the device and the data, for work in between; ARGS are pytest's
+	@$(BIN)/python -m pytest -n auto -m "not slow" tests/edge tests/train/data $(ARGS)
 
 lint: $(DEV) ## check style, types and which package may import which
 	@$(BIN)/ruff check .
