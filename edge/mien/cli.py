@@ -20,7 +20,7 @@ from mien.log import silence_native_logs
 
 app = typer.Typer(
     name="mien",
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )

@@ -52,10 +52,11 @@ def served(
     root: str = "",
     hosts: tuple[str, ...] = (),
     recording: str | None = None,
+    proxy: str | None = None,
     **options: Any,
 ) -> Iterator[WebOutput]:
     where = parse_bind_address(address)
-    page = PageOptions(where, token, root, hosts, blur, recording)
+    page = PageOptions(where, token, root, hosts, blur, proxy, recording)
     output = WebOutput(page, "clip.mp4", LABELS, pause, lambda: 51.5, terminal, **options)
     try:
         yield output

@@ -69,6 +69,7 @@ def run(
     token: options.Token = None,
     web_root: options.WebRoot = None,
     allow_host: options.AllowHost = None,
+    trusted_proxy: options.TrustedProxy = None,
     mqtt: options.Mqtt = None,
     mqtt_password_file: options.MqttPasswordFile = None,
     on: options.On = None,
@@ -125,7 +126,7 @@ def run(
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     integrations = check_integrations(
         *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
-        *(web_root, allow_host or (), None if is_stdout(jsonl) else jsonl),
+        *(web_root, allow_host or (), None if is_stdout(jsonl) else jsonl, trusted_proxy),
         alertness=alertness,
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow

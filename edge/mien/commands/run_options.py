@@ -276,6 +276,15 @@ AllowHost = Annotated[
         rich_help_panel=PAGE,
     ),
 ]
+TrustedProxy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IP",
+        help="Answer only this address, without a token: a proxy that checks its visitors, as "
+        "Home Assistant's.",
+        rich_help_panel=PAGE,
+    ),
+]
 Mqtt = Annotated[
     str | None,
     typer.Option(

@@ -15,7 +15,7 @@ NOT_ACTIVE = 3  # exit code of status, as systemctl's
 
 app = typer.Typer(
     help="Run as a systemd service: hardened, watched, with its options in /etc/mien.toml.",
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
     no_args_is_help=True,
 )
 

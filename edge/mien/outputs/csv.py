@@ -47,7 +47,7 @@ class CsvOutput:
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Write the rows of a frame's faces."""
         at = wall_clock(result.latency)
-        for number, face in enumerate(result.faces):
+        for number, face in enumerate(result.faces, 1):
             prediction = face.prediction
             self._recording.write(
                 _row(

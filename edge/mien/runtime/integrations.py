@@ -49,26 +49,39 @@ def check_integrations(
     web_root: str | None = None,
     allow_host: Sequence[str] = (),
     recording: str | None = None,
+    trusted_proxy: str | None = None,
     alertness: bool = False,
 ) -> IntegrationOptions:
     """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
     page = broker = password = None
     if web is not None:
-        from mien.web.binding import PageOptions, parse_bind_address, parse_host, parse_root
+        from mien.web.binding import (
+            PageOptions,
+            parse_bind_address,
+            parse_host,
+            parse_proxy,
+            parse_root,
+        )
         from mien.web.server import check_installed as check_web
 
         address = parse_bind_address(web)
         check_web()
-        from mien.web.auth import choose_token
+        from mien.web.access_token import choose_token
 
         choose_token(address, token)
         hosts = tuple(parse_host(name) for name in allow_host)
-        page = PageOptions(address, token, parse_root(web_root or ""), hosts, blur, recording)
+        proxy = None if trusted_proxy is None else parse_proxy(trusted_proxy)
+        if proxy is not None and token is not None:
+            raise UserError("--trusted-proxy takes the place of --token; leave one of them out.")
+        page = PageOptions(
+            *(address, token, parse_root(web_root or ""), hosts, blur, proxy, recording)
+        )
     else:
         for option, given in (
             ("--token", token),
             ("--web-root", web_root),
             ("--allow-host", allow_host),
+            ("--trusted-proxy", trusted_proxy),
         ):
             if given:
                 raise UserError(f"{option} is for the page; give --web too, or leave it out.")

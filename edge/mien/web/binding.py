@@ -39,6 +39,7 @@ class PageOptions:
     root: str = ""  # path of the page behind a reverse proxy, as "/mien"; "" is the host's own
     hosts: tuple[str, ...] = ()  # names of a reverse proxy, besides this machine's own
     blur: bool = False  # hide the faces in the picture
+    proxy: str | None = None  # IP address of the only peer, which checks its visitors itself
     recording: str | None = None  # JSONL file of the run, as in --jsonl, that may be downloaded
 
 
@@ -62,6 +63,17 @@ def parse_host(text: str) -> str:
             "mien.example.org."
         )
     return host
+
+
+def parse_proxy(text: str) -> str:
+    """Return the IP address of --trusted-proxy; raises UserError."""
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise UserError(
+            f"Invalid --trusted-proxy '{text[:100]}': give the IP address from which the proxy "
+            "connects, as 172.30.32.2."
+        ) from None
 
 
 def parse_bind_address(text: str) -> BindAddress:

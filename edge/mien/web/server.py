@@ -59,11 +59,13 @@ class WebOutput:
         say: Say = print,
     ) -> None:
         check_installed()
-        from mien.web.auth import choose_token, stored_token
+        from mien.web.access_token import choose_token, stored_token
         from mien.web.mjpeg import MjpegBroadcaster
         from mien.web.state import PageState
 
-        self.token, made = choose_token(options.address, options.token)
+        self.token, made = None, False
+        if options.proxy is None:
+            self.token, made = choose_token(options.address, options.token)
         self._shown = made  # whether the sentence holds it
         self._file: Path | None = None  # in which it is kept instead
         if made and not (sys.stderr.isatty() if terminal is None else terminal):
@@ -97,7 +99,7 @@ class WebOutput:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
         height, width = frame.gray.shape[:2]
         self.state.add(result, (width, height))
-        hidden = self._blur.places(result) if self._blur is not None else ()
+        hidden = self._blur.boxes(result) if self._blur is not None else ()
         self.broadcaster.publish(frame, result, hidden)
 
     def changed(self, change: Change) -> None:
@@ -144,12 +146,14 @@ class WebOutput:
                     self.token,
                     self.port,
                     self._options.root,
+                    self._options.proxy,
                 ),
             ),
             log_config=None,
             access_log=False,
             lifespan="on",
             server_header=False,
+            proxy_headers=False,  # the peer itself counts
             ws="none",
             http=limiter.protocol,  # type: ignore[arg-type]
             loop="asyncio",

@@ -111,7 +111,7 @@ def test_csv_has_a_row_per_face_and_appears_when_it_is_whole(tmp_path: Path) -> 
     assert all(row.pop("at") for row in rows)
     assert rows == [
         {
-            **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "0"},
+            **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "1"},
             **{"x": "0", "y": "20", "w": "30", "h": "40"},
             **{"emotion": "happy", "confidence": "0.9000", "p_happy": "0.9000", "p_sad": "0.1000"},
             **{"id": "", "age": ""},

@@ -23,7 +23,7 @@ from mien.errors import UserError
 from mien.outputs.jsonl import JsonlOutput
 from mien.sources.base import Change
 from mien.sources.pausable import PauseSwitch
-from mien.web.binding import parse_bind_address, parse_host, parse_root
+from mien.web.binding import parse_bind_address, parse_host, parse_proxy, parse_root
 from mien.web.history import History
 from mien.web.server import WebOutput
 from visiting import face, get, get_json, read_until, seen, served, watch
@@ -409,3 +409,20 @@ def test_the_recording_and_its_report_are_downloads(tmp_path: Path) -> None:
         for path in ("/session.jsonl", "/session.html"):
             status, _, body = get(page, path)
             assert (status, b"--jsonl" in body) == (404, True)
+
+
+def test_a_trusted_proxy_alone_is_answered_and_needs_no_token() -> None:
+    """As Home Assistant's ingress: it checks its visitors, and shows the page in a frame."""
+    with served("0.0.0.0:0", proxy="127.0.0.1") as page:
+        assert page.token is None
+        status, headers, _ = get(page, "/", Host="homeassistant.example:8123")
+        assert status == 200
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert headers["x-frame-options"] == "SAMEORIGIN"
+    with served("0.0.0.0:0", proxy="127.0.0.2") as page:
+        for claimed in ({}, {"X_Forwarded_For": "127.0.0.2"}):
+            assert get(page, "/", **claimed)[0] == 403
+            assert get(page, "/live.mjpg", **claimed)[0] == 403
+        assert get(page, "/healthz")[0] == 200
+    with pytest.raises(UserError, match="Invalid --trusted-proxy"):
+        parse_proxy("homeassistant")
