@@ -24,7 +24,7 @@ FACE = np.array(
         (0.38, 1.05, -0.08),
     ]
 )
-_INVERSE = np.linalg.pinv(FACE - FACE.mean(axis=0))  # [3, 5]
+_INVERSE = np.linalg.pinv(FACE - FACE.mean(axis=0))  # [3, 5]; its rows sum to 0
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,14 @@ def head_pose(landmarks: Sequence[tuple[float, float]]) -> HeadPose:
             corner of the mouth, px.
     """
     points = np.asarray(landmarks, float)
-    rows = (_INVERSE @ (points - points.mean(axis=0))).T  # [2, 3]: scaled rows of the rotation
-    lengths = np.linalg.norm(rows, axis=1)
-    if lengths.min() < 1e-6:
+    # Scaled rows of the rotation: where the face's axes stand in the picture's x and in its y.
+    (xx, xy, xz), (yx, yy, yz) = (_INVERSE @ points).T.tolist()
+    across, down = math.sqrt(xx * xx + xy * xy + xz * xz), math.sqrt(yx * yx + yy * yy + yz * yz)
+    if min(across, down) < 1e-6:
         return HeadPose(0.0, 0.0, 0.0)
-    across, down = rows / lengths[:, np.newaxis]
-    ahead = np.cross(across, down)
-    ahead /= max(1e-6, float(np.linalg.norm(ahead)))
-    # The nose points along -z of the face: where -z stands in the picture is yaw and pitch.
-    yaw = math.degrees(math.asin(float(np.clip(-across[2], -1, 1))))
-    pitch = math.degrees(math.asin(float(np.clip(-down[2], -1, 1))))
-    roll = math.degrees(math.atan2(float(down[0]), float(across[0])))
-    return HeadPose(yaw, pitch, roll)
+    # The nose points along -z of the face.
+    return HeadPose(
+        yaw=math.degrees(math.asin(-xz / across)),
+        pitch=math.degrees(math.asin(-yz / down)),
+        roll=math.degrees(math.atan2(yx / down, xx / across)),
+    )

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import cv2
+
 from mien.alertness.baseline import Baseline
 from mien.alertness.config import AlertnessConfig
 from mien.alertness.crop import Gray, eye_crops
@@ -117,12 +119,19 @@ class AlertnessReader:
         eyes = None
         if abs(pose.yaw) <= self._config.readable_yaw:
             eyes = self._networks.eyes(crops)
+        light, contrast = zip(*(_levels(crop) for crop in crops), strict=True)
         return Observation(
             time,
             track.side,
             pose,
             eyes,
-            float(crops.mean()),
-            float(crops.std(axis=(1, 2)).mean()),
+            sum(light) / 2,
+            sum(contrast) / 2,
             face.mouth,
         )
+
+
+def _levels(crop: Gray) -> tuple[float, float]:
+    """Return mean and standard deviation of a crop, gray levels."""
+    mean, deviation = cv2.meanStdDev(crop)
+    return float(mean[0, 0]), float(deviation[0, 0])
