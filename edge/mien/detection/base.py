@@ -28,6 +28,10 @@ class Detection:
 class Detector(Protocol):
     """Anything that detects faces. Not for use from several threads at once."""
 
+    # From which a face of a still counts: 0.03 false boxes a picture (docs/detection.md). In a video
+    # detections confirm each other, and the tracker has thresholds of its own.
+    still_score: float
+
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
         """Return the faces of a gray picture, uint8 [H, W], the best score first.
 

@@ -31,6 +31,8 @@ Floats = npt.NDArray[np.float32]
 class SsdDetector:
     """The network, loaded once; raises UserError for a file that is no such network."""
 
+    still_score = 0.6
+
     def __init__(self, path: str | Path | None = None) -> None:
         """Load the shipped network, or a .tflite of `mien-convert`."""
         try:

@@ -23,6 +23,8 @@ MAX_DETECTIONS = 500
 class YuNetDetector:
     """YuNet by `cv2.FaceDetectorYN`; raises UserError for a file that OpenCV cannot read."""
 
+    still_score = 0.7
+
     def __init__(self, path: str | Path, working_size: int = WORKING_SIZE) -> None:
         self.working_size = working_size
         if not Path(path).is_file():

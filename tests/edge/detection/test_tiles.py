@@ -11,6 +11,8 @@ from mien.detection.tiles import MAX_SIDE, detect_still, windows
 class SpotDetector:
     """Finds one bright square, if it is 10 to 200 px wide in what it is shown."""
 
+    still_score = 0.7
+
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
