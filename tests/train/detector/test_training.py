@@ -116,8 +116,8 @@ def test_the_network_is_small_and_fits_every_size() -> None:
         sized = build_detector(height, width)
         sized.set_weights(network.get_weights())
         cells = len(cell_centers(height, width)[0])
-        assert sized.output_shape["scores"] == (None, cells, 1)
-        assert sized.output_shape["landmarks"] == (None, cells, 10)
+        assert sized.output["scores"].shape == (None, cells, 1)
+        assert sized.output["landmarks"].shape == (None, cells, 10)
     with pytest.raises(ValueError, match="multiple of 16"):
         build_detector(100, 128)
 

@@ -122,7 +122,7 @@ def _validate(
     network: keras.Model, photographs: Photographs, recipe: DetectorRecipe, epoch: int
 ) -> Row:
     sizes = {"": (recipe.height, recipe.width)}
-    if (epoch + 1) % recipe.large_every == 0 or epoch + 1 == recipe.epochs:
+    if (epoch + 1) % recipe.large_every == 0:
         sizes["large "] = (2 * recipe.height, 2 * recipe.width)
     row: Row = {}
     for prefix, (height, width) in sizes.items():
