@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_faces import write_archive
-from mien.detection.ssd import SsdDetector
+from mien.detection import open_detector
 from mien.errors import UserError
 from mien_convert import detector as conversion
 from mien_convert.accuracy_gate import REFUSED
@@ -90,7 +90,7 @@ def test_the_file_is_whole_and_says_what_it_is(data: Path, model: Path, tmp_path
     assert "faces.tflite" in card
     assert "--terms drawn" in card
     assert "| 24 px and more |" in card
-    detector = SsdDetector(out)
+    detector = open_detector(f"ssd:{out}")
     found = detector.detect(load(data).validation[0].image)
     assert all(one.landmarks is not None and len(one.landmarks) == 5 for one in found)
 

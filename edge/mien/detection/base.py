@@ -28,8 +28,8 @@ class Detection:
 class Detector(Protocol):
     """Anything that detects faces. Not for use from several threads at once."""
 
-    # From which a face of a still counts: 0.03 false boxes a picture (docs/detection.md). In a video
-    # detections confirm each other, and the tracker has thresholds of its own.
+    # From which a face of a still counts: 0.03 false boxes a picture (docs/detection.md). In a
+    # video detections confirm each other, and the tracker has thresholds of its own.
     still_score: float
 
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:

@@ -21,7 +21,7 @@ TILE = 800  # px, a picture whose longer side is larger is searched in tiles as 
 OVERLAP = 0.25  # of a tile's side that its neighbor shares: larger faces are seen in the whole
 MISSING_SCORE = 0.15  # of a face that is seen in one of a picture and its mirror image
 TIGHT = 128  # px; a smaller picture is likely to be little more than a face and gets a border
-NMS_IOU, NMS_IOS = 0.4, 0.7
+NMS_IOU, NMS_IOS = 0.4, 0.5
 
 
 def windows(height: int, width: int, tiles: int) -> list[tuple[int, int, int, int]]:
