@@ -47,10 +47,10 @@ class SsdDetector:
         With a scale above 1 the picture is searched in overlapping windows, ceil(scale) each way.
         """
         found: list[Detection] = []
-        rows, columns = gray.shape
-        for left, top, width, height in windows(rows, columns, max(1, math.ceil(scale))):
-            part = gray[top : top + height, left : left + width]
-            found += [moved(one, left, top) for one in self._forward(part)]
+        tiles = max(1, math.ceil(scale))
+        for left, top, w, h in windows(gray.shape[0], gray.shape[1], tiles):
+            part = self._forward(gray[top : top + h, left : left + w])
+            found += [moved(one, left, top) for one in part]
         return suppress(found)
 
     def _forward(self, gray: Gray) -> list[Detection]:

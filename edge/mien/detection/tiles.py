@@ -12,7 +12,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mien.boxes import center, iou_matrix, nms
+from mien.boxes import center, has_inside, iou_matrix, nms
 from mien.detection.base import Detection, Detector, Gray
 
 FINE_SCALE = 2.0  # at which stills are searched beside the detector's own size
@@ -60,28 +60,22 @@ def detect_still(detector: Detector, gray: Gray, min_score: float | None = None)
     least = detector.still_score if min_score is None else min_score
     kept = suppress(one for one in found if one.score >= least)
     faces = [moved(one, -border, -border, 1 / factor) for one in kept]
-    middles = [center(one.box) for one in faces]
-    inside = [0 <= x < width and 0 <= y < height for x, y in middles]
-    return [one for one, is_inside in zip(faces, inside, strict=True) if is_inside]
+    return [one for one in faces if has_inside((width, height), center(one.box))]
 
 
 def _detect_mirrored(detector: Detector, gray: Gray, scale: float) -> list[Detection]:
     """Return the detections of a picture and its mirror image, scores averaged as logits."""
     plain = detector.detect(gray, scale)
-    width = gray.shape[1]
     flipped = detector.detect(np.ascontiguousarray(gray[:, ::-1]), scale)
-    both = [plain, [_mirrored(one, width) for one in flipped]]
-    overlap = iou_matrix(
-        np.array([one.box for one in both[0]]), np.array([one.box for one in both[1]])
-    )
-    fused = []
-    for found, other, table in ((both[0], both[1], overlap), (both[1], both[0], overlap.T)):
-        for one, row in zip(found, table, strict=True):
-            twin = int(row.argmax()) if len(row) else -1
-            there = twin >= 0 and row[twin] >= NMS_IOU
-            score = other[twin].score if there else MISSING_SCORE
-            fused.append(replace(one, score=_mean_score(one.score, score)))
-    return suppress(fused)
+    found = plain + [_mirrored(one, gray.shape[1]) for one in flipped]
+    if not found:
+        return []
+    boxes, scores = np.array([one.box for one in found]), np.array([one.score for one in found])
+    overlap = iou_matrix(boxes, boxes)
+    overlap[: len(plain), : len(plain)] = overlap[len(plain) :, len(plain) :] = 0
+    twins = np.where(overlap.max(1) >= NMS_IOU, scores[overlap.argmax(1)], MISSING_SCORE).tolist()
+    pairs = zip(found, twins, strict=True)
+    return suppress(replace(one, score=_mean_score(one.score, twin)) for one, twin in pairs)
 
 
 def _mean_score(one: float, other: float) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mien.detection.base import Detection, roll_degrees, yaw_degrees
+from mien.detection.base import Detection
 from mien.detection.tiles import MAX_SIDE, detect_still, windows
+from mien.head_pose import roll_degrees, yaw_degrees
 
 
 class SpotDetector:
