@@ -27,7 +27,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo tour train convert wheel arm64 score test check lint clean need-data
+.PHONY: help setup demo tour train convert wheel addon arm64 score test check lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,12 @@ wheel: $(DEVICE) ## build dist/mien-*.whl, which holds the model and needs no co
 	@rm -rf build
 	@ls dist/mien-*.whl
 
+addon: wheel ## build out/addon/mien: copy it into Home Assistant's folder addons
+	@rm -rf out/addon && mkdir -p out/addon
+	@cp -r addons/mien out/addon/mien
+	@cp constraints.txt dist/mien-*.whl out/addon/mien/
+	@echo "copy out/addon/mien to /addons of Home Assistant, then install it under local add-ons"
+
 arm64: wheel ## try installer, device's tests and logits on emulated Arm, an hour: [SYSTEMS=trixie ARM= TESTS=]
 	@code=0; WHEEL=$$(ls dist/mien-*.whl) PYTHON=$(abspath $(BIN)/python) TESTS="$(TESTS)" \
 	    scripts/try-arm64.sh --tests $(SYSTEMS) || code=$$?; \
@@ -70,10 +76,10 @@ score: $(TRAIN) ## score detection and tracking on clips and stills with known f
 	@$(BIN)/mien-train score "$(CLIPS)" $(ARGS)
 
 test: $(TRAIN) $(DEV) ## run all tests, on every core; ARGS are pytest's
-	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-check: lint $(TRAIN) ## lint and the quick tests, for work in between; ARGS are pytest's
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+check: lint ## lint and the quick tests of the device and the data, for work in between; ARGS are pytest's
+	@$(BIN)/python -m pytest -n auto -m "not slow" tests/edge tests/train/data $(ARGS)
 
 lint: $(DEV) ## check style, types and which package may import which
 	@$(BIN)/ruff check .

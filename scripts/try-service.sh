@@ -82,10 +82,13 @@ systemctl start check
 grep -E '^(kernels|reference face) +ok' /var/log/check | tee /out/found
 [ "$(wc -l </out/found)" = 2 ]
 step "a process that is stopped is restarted"
+lines=$(wc -l </var/lib/mien/faces.jsonl)
 kill -STOP "$pid"
 becomes NRestarts 1 120
 becomes ActiveState active 300
 [ "$(said MainPID)" != "$pid" ]
+sleep 5
+[ "$(wc -l </var/lib/mien/faces.jsonl)" -gt "$lines" ] # the recording goes on
 journalctl --no-pager -u mien | grep -m 1 'most recent call first' # where every thread stood
 step "a made-up token is in a file for its owner, and in no log"
 printf 'web = "0.0.0.0:8080"\n' >>/etc/mien.toml

@@ -11,6 +11,28 @@ import pytest
 from made import BANDS, write_model
 from mien.tflite.model_file import Metadata, Model, load_model
 
+# Session fixtures that cost seconds: the tests that use one run in one worker, which makes it once.
+SHARED_FIXTURES = ("line", "small_model")
+# Files that `make check` leaves out: real processes, servers, networks and waiting.
+SLOW_FILES = (
+    *("test_api.py", "test_entry_point.py", "test_file_lock.py", "test_log.py", "test_signals.py"),
+    *("bench/", "commands/test_run.py", "mqtt/test_outage.py", "outputs/test_anonymize.py"),
+    *("sources/test_live.py", "sources/test_stream.py", "systemd/test_notify.py"),
+    *("systemd/test_installer.py", "tracking/", "web/test_browser.py", "web/test_connections.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, and group those that share a fixture."""
+    edge = Path(__file__).parent / "edge"
+    slow = tuple(str(edge / name) for name in SLOW_FILES)
+    for item in items:
+        if str(item.path).startswith(slow):
+            item.add_marker(pytest.mark.slow)
+        for name in SHARED_FIXTURES:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("convert"))
+
 
 @pytest.fixture(scope="session")
 def fer2013() -> Path:

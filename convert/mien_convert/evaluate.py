@@ -45,7 +45,7 @@ class ValidationResult:
     float_logits: npt.NDArray[np.float32]  # [n, 7], Keras
     int8_logits: npt.NDArray[np.float32]  # [n, 7], mien.Classifier
     truth: Labels  # by which int8 is judged
-    temperature: float  # fitted on corrupted_logits
+    temperature: float  # see cautious_temperature
     variants: list[VariantResult]  # float32, float16, dynamic, int8, against truth
     corrupted_logits: npt.NDArray[np.float32]  # [c, n, 7], int8, see calibration_conditions
 
@@ -112,6 +112,20 @@ def people_labels(votes: Path, validation: Dataset) -> Labels:
     return np.asarray(majority(counts(votes, validation)), np.int64)
 
 
+def cautious_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
+    """Return the higher one of two temperatures: of the faces as they are, and of all conditions.
+
+    `logits` is float32 [c, n, K], condition 0 the faces as they are; `truth` int64 [n]. A network
+    trained on corrupted faces may be less confident there than it could be, and is never to be more
+    confident on clean ones than they bear out.
+    """
+    conditions = np.tile(truth, len(logits))
+    return max(
+        fit_temperature(logits[0], truth),
+        fit_temperature(logits.reshape(-1, logits.shape[2]), conditions),
+    )
+
+
 def read_all(
     converted: Converted, faces: Faces, truth: Labels, metadata: Metadata
 ) -> ValidationResult:
@@ -125,10 +139,7 @@ def read_all(
         inputs = corrupt(faces, condition, metadata, CORRUPTION_SEED)
         corrupted.append(device_logits(converted.variants["int8"], inputs, metadata))
     corrupted_logits = np.stack(corrupted)
-    temperature = fit_temperature(
-        corrupted_logits[:, known].reshape(-1, corrupted_logits.shape[2]),
-        np.tile(truth[known], len(corrupted)),
-    )
+    temperature = cautious_temperature(corrupted_logits[:, known], truth[known])
     logits = {"float32": converted.logits, "int8": int8_logits}
     with tqdm(total=2 * len(faces), disable=None, leave=False) as bar:
         for kind in ("float16", "dynamic"):

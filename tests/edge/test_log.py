@@ -22,7 +22,7 @@ import sys
 from mien import log
 from mien.sources import live
 log.JOURNAL_SOCKET = sys.argv.pop(1)
-live.FIRST_S = live.MOST_S = 0.2
+live.RETRY_FIRST_S = live.RETRY_MAX_S = 0.2
 from mien.cli import main
 main()
 """

@@ -26,14 +26,16 @@ def end_to_end(
     data: Annotated[
         Path,
         typer.Argument(
-            metavar="DATA", help="Folder or zip of photographs in a folder for each class."
+            metavar="DATA", help="Folder or zip with a folder of photographs for each class."
         ),
     ],
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="As of mien eval.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Split, as for mien eval.")
+    ] = None,
     detector: DetectorOption = DEFAULT_DETECTOR,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the JSON document here, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the JSON document to a file.")
     ] = None,
 ) -> None:
     """Measure detector and classifier together on labelled photographs.

@@ -40,7 +40,9 @@ def model(
     context: typer.Context,
     network: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="model.keras of mien-train fit, run.json beside it."),
+        typer.Argument(
+            metavar="MODEL", help="model.keras of mien-train fit, in the folder of its run."
+        ),
     ],
     data: DataArgument,
     out: Annotated[
@@ -49,41 +51,39 @@ def model(
             "--out",
             "-o",
             metavar="FILE",
-            help="The model file; by default MODEL's folder and its name, RUN/RUN.tflite.",
+            help="Model file to write (default: RUN/RUN.tflite).",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="The model's name; by default that of the run's folder.")
+        str | None, typer.Option(help="Name of the model (default: that of the run's folder).")
     ] = None,
-    model_version: Annotated[
-        str, typer.Option(metavar="TEXT", help="The model's version, for the metadata.")
-    ] = "1",
+    model_version: Annotated[str, typer.Option(metavar="TEXT", help="Version of the model.")] = "1",
     calibration: Annotated[
         int,
         typer.Option(
             metavar="N",
             min=calibrating.MIN_FACES,
-            help="Training faces to calibrate on, equally many of each class.",
+            help="Number of balanced training faces to calibrate on.",
         ),
     ] = 700,
     calibration_faces: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE|DIR",
-            help="Calibrate on these instead: a .npy of uint8 [n, h, w], or a folder of pictures.",
+            help="Calibration faces instead: .npy of uint8 [n, h, w], or a folder of pictures.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Draws the calibration faces, and --limit's.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of the calibration faces and of --limit.")] = 7,
     max_drop: Annotated[
         float,
-        typer.Option(metavar="POINTS", min=0, help="What int8 may lose of float's accuracy."),
+        typer.Option(metavar="POINTS", min=0, help="Largest loss of accuracy from float to int8."),
     ] = 1.0,
     max_recall_drop: Annotated[
         float,
         typer.Option(
             metavar="POINTS",
             min=0,
-            help="What it may lose of a class's recall; more is refused where McNemar's exact "
+            help="Largest loss of a class's recall; more is refused where McNemar's exact "
             "test has p < 0.05.",
         ),
     ] = 3.0,
@@ -92,13 +92,13 @@ def model(
         typer.Option(
             min=0.1,
             max=1,
-            help='Accuracy of what is not "uncertain", on faces as they are and corrupted.',
+            help='Accuracy of predictions that are not "uncertain", on clean and corrupted faces.',
         ),
     ] = CERTAIN_ACCURACY,
     margin: Annotated[
         float,
         typer.Option(
-            min=-0.25, max=1, help="Margin around a detector's box on each side, in box sides."
+            min=-0.25, max=1, help="Margin around a detector's box, on each side, in box sides."
         ),
     ] = 0.0,
     votes: VotesOption = None,
@@ -112,13 +112,13 @@ def model(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=7, help="Measure on about N validation faces only: for tests."
-        ),
+        typer.Option(metavar="N", min=7, help="Measure on about N validation faces only."),
     ] = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Show the layers that lose most in int8; takes minutes."),
+        typer.Option(
+            "--explain", help="Show the layers with the largest int8 error; takes minutes."
+        ),
     ] = False,
 ) -> None:
     """Convert a Keras model to a full int8 model file, measured by the device's own classifier.

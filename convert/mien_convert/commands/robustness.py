@@ -28,13 +28,13 @@ def robustness(
     model: ModelArgument,
     data: DataArgument,
     votes: VotesOption = None,
-    split: Annotated[str, typer.Option(help="validation, test or train.")] = "validation",
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Faces, at most.")] = 3589,
-    seed: Annotated[int, typer.Option(help="Draws faces and noise.")] = 7,
+    split: Annotated[str, typer.Option(help="Split: validation, test or train.")] = "validation",
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Largest number of faces.")] = 3589,
+    seed: Annotated[int, typer.Option(help="Seed of the draw and of noise.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the JSON document here, too."),
+        typer.Option(metavar="FILE", help="Also write the JSON document to a file."),
     ] = None,
 ) -> None:
     """Measure the accuracy on faces that are blurred, noisy, dark, compressed, small or rotated.

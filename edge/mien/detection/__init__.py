@@ -8,7 +8,7 @@ from mien.detection.base import Detector
 from mien.errors import UserError
 
 DEFAULT_DETECTOR = "ssd"
-WEIGHTS = Path(__file__).parent / "weights" / "face_detector.tflite"
+WEIGHTS = Path(__file__).parent / "weights" / "face_ssd.tflite"
 
 
 def open_detector(spec: str = DEFAULT_DETECTOR) -> Detector:

@@ -40,12 +40,13 @@ class _Label:
     origin: tuple[int, int]  # px, from the plate's corner to the text's baseline
 
 
-def annotate(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
+def annotate(bgr: Pixels, faces: Sequence[Face], in_place: bool = False) -> Pixels:
     """Return a copy of a picture, uint8 [H, W, 3], with every face's box, emotion and confidence.
 
     Lines and letters grow with the picture. A label that would not be legible is left out.
+    `in_place` draws into the picture itself: a copy of 100 megapixels takes 300 MB.
     """
-    canvas = bgr.copy()
+    canvas = bgr if in_place else bgr.copy()
     height, width = canvas.shape[:2]
     line = max(1, round(min(height, width) / 240))
     plates: list[Box] = []
@@ -57,26 +58,29 @@ def annotate(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
         if label is None:
             continue
         others = [box for box in boxes if box is not face.box]
-        plate = _place(face.box, label.size, (width, height), 2 * line, plates, others)
+        plate = _label_position(face.box, label.size, (width, height), 2 * line, plates, others)
         plates.append(plate)
         _draw_label(canvas, plate, label, _color(face))
     return canvas
 
 
 def annotate_photo(bgr: Pixels, faces: Sequence[Face]) -> Pixels:
-    """Return as `annotate` does, but a small picture enlarged by a whole factor, to be legible."""
+    """Return as `annotate` does, but a small picture enlarged by a whole factor, to be legible.
+
+    A picture that is large enough is drawn into in place.
+    """
     shorter, longer = sorted(bgr.shape[:2])
     # A picture 1 px wide and 20,000 high would take gigabytes.
     factor = min(-(-MIN_SIDE_PX // shorter), math.isqrt(MAX_ENLARGED_PX // (shorter * longer)))
     if factor <= 1:
-        return annotate(bgr, faces)
+        return annotate(bgr, faces, in_place=True)
     large = cv2.resize(bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     scaled = [
         Face((x * factor, y * factor, w * factor, h * factor), face.prediction)
         for face in faces
         for x, y, w, h in [face.box]
     ]
-    return annotate(np.asarray(large, np.uint8), scaled)
+    return annotate(np.asarray(large, np.uint8), scaled, in_place=True)
 
 
 def _color(face: Face) -> tuple[int, int, int]:
@@ -118,7 +122,7 @@ def _fit(face: Face, width: int, height: int) -> _Label | None:
     return None
 
 
-def _place(
+def _label_position(
     box: Box,
     size: tuple[int, int],
     limits: tuple[int, int],

@@ -16,7 +16,7 @@ Pixels = npt.NDArray[np.uint8]
 MARGIN = 0.3  # of a box's side, added on each: hair, chin and ears say who somebody is
 CELLS = 6  # across a face: what is left of it is 36 to 60 mean tones
 HOLD_S = 2.0  # s for which a face's last place stays hidden: the detector misses some frames
-MOST_PLACES = 400  # kept at once: boxes of some seconds
+MAX_BOXES = 400  # kept at once: boxes of some seconds
 
 
 class FaceAnonymizer:
@@ -26,18 +26,18 @@ class FaceAnonymizer:
     """
 
     def __init__(self) -> None:
-        self._places: list[tuple[float, Box]] = []  # when last seen there, s of the source
+        self._boxes: list[tuple[float, Box]] = []  # when last seen there, s of the source
 
-    def places(self, result: FrameResult) -> tuple[Box, ...]:
+    def boxes(self, result: FrameResult) -> tuple[Box, ...]:
         """Take a frame's faces in and return all that is to be hidden in it; call it per frame."""
         now = result.time
         # Time that runs backwards is another beginning of the source.
-        kept = [(seen, box) for seen, box in self._places if 0 <= now - seen <= HOLD_S]
+        kept = [(seen, box) for seen, box in self._boxes if 0 <= now - seen <= HOLD_S]
         for face in result.faces:
             kept = [(seen, box) for seen, box in kept if not _same(box, face.box)]
             kept.append((now, face.box))
-        self._places = kept[-MOST_PLACES:]
-        return tuple(box for _, box in self._places)
+        self._boxes = kept[-MAX_BOXES:]
+        return tuple(box for _, box in self._boxes)
 
 
 def hide(picture: Pixels, boxes: Sequence[Box]) -> Pixels:

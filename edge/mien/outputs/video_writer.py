@@ -72,7 +72,7 @@ class _H264Writer:
     def __init__(self, av: Any, part: Path, fps: float, size: tuple[int, int], codec: str) -> None:
         self._av = av
         self._count = 0
-        options = {"flush_packets": "1", "cluster_time_limit": "1000"}
+        options = {"flush_packets": "1", "cluster_time_limit": "200"}
         with contextlib.ExitStack() as names:
             # PyAV opens the file with the first frame: the name is good as long as the writer.
             name = names.enter_context(native_name(part))

@@ -100,7 +100,7 @@ class OutputSet:
         if self._screens and frame.bgr is not None:
             picture = frame.bgr
             if self._blur is not None:
-                picture = hide(picture, self._blur.places(result))
+                picture = hide(picture, self._blur.boxes(result))
             picture = annotate(picture, result.faces)
             for screen in self._screens:
                 screen.write(picture, frame.time)

@@ -99,7 +99,10 @@ def public(text: str) -> str:
     if plain is None or "=" in before or "&" in before:
         return f"{scheme}{HIDDEN}"
     query = f"?{HIDDEN}" if plain[3] and plain[3].startswith("?") else ""
-    return printable(f"{scheme}{plain[1]}{plain[2] or ''}{query}")
+    path = plain[2] or ""
+    if re.search("[=&;]", path):  # a query whose "?" is missing
+        path = f"{re.split('[=&;]', path, maxsplit=1)[0].rpartition('/')[0]}/{HIDDEN}"
+    return printable(f"{scheme}{plain[1]}{path}{query}")
 
 
 def _split_user(scheme: str, rest: str) -> tuple[str | None, str]:

@@ -12,8 +12,8 @@ from mien.log import LogEvent
 from mien.sources.base import CapturedFrame, Change, Device, Frame, Say, SourceLost
 from mien.sources.frame_grabber import BackgroundOpen, FrameGrabber
 
-FIRST_S = 1.0  # s before the first attempt to open a lost device again; doubled for each further
-MOST_S = 30.0  # s between two attempts at most
+RETRY_FIRST_S = 1.0  # s before the first attempt to open a lost device again; doubled for each further
+RETRY_MAX_S = 30.0  # s between two attempts at most
 WARM_UP_S = 10.0  # s that an opened device may take to its first frame, where stall_s is less
 CLOSE_S = 6.0  # s for a lost device to be given back, before its place is tried all the same
 SILENT_S = 30.0  # s after which an opening that hangs is told
@@ -143,7 +143,7 @@ class LiveSource:
         free = lost.leave(min(CLOSE_S, left))
         if not free and left > CLOSE_S:
             self._say(f"{self.name} does not let go of its device; {RESTART}")
-        for delay in delays(FIRST_S, MOST_S):
+        for delay in delays(RETRY_FIRST_S, RETRY_MAX_S):
             if free:  # a read that hangs on is for the watchdog: a new process frees its device
                 self.trying()
             self._pause(max(0.0, min(delay, deadline - time.monotonic())))

@@ -62,9 +62,9 @@ def node(path: Path) -> Node:
     capabilities = own if whole & DEVICE_CAPS else whole
     return Node(
         path,
-        _text(driver),
-        _text(card),
-        _text(bus),
+        _c_string(driver),
+        _c_string(card),
+        _c_string(bus),
         bool(capabilities & (VIDEO_CAPTURE | VIDEO_CAPTURE_MPLANE)),
     )
 
@@ -113,7 +113,7 @@ def find_again(camera: Node, link: Path | None) -> Path | None:
     return None
 
 
-def _text(field: bytes) -> str:
+def _c_string(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "replace")
 
 

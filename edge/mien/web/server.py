@@ -99,7 +99,7 @@ class WebOutput:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
         height, width = frame.gray.shape[:2]
         self.state.add(result, (width, height))
-        hidden = self._blur.places(result) if self._blur is not None else ()
+        hidden = self._blur.boxes(result) if self._blur is not None else ()
         self.broadcaster.publish(frame, result, hidden)
 
     def changed(self, change: Change) -> None:

@@ -51,15 +51,15 @@ def test_what_is_left_of_a_face_is_a_few_tones() -> None:
 def test_a_place_stays_hidden_for_a_while() -> None:
     blur = FaceAnonymizer()
     still, moved = (40, 40, 50, 50), (140, 40, 50, 50)
-    assert blur.places(result(0.0, still)) == (still,)
-    assert blur.places(result(0.1, (41, 40, 50, 50))) == ((41, 40, 50, 50),)  # once, not twice
-    assert blur.places(result(0.5)) == ((41, 40, 50, 50),)  # the detector lost it
-    assert blur.places(result(1.0, moved)) == ((41, 40, 50, 50), moved)
-    assert blur.places(result(2.5)) == (moved,)
-    assert blur.places(result(9.0)) == ()
-    assert blur.places(result(0.0, still)) == (still,)  # the source began anew
+    assert blur.boxes(result(0.0, still)) == (still,)
+    assert blur.boxes(result(0.1, (41, 40, 50, 50))) == ((41, 40, 50, 50),)  # once, not twice
+    assert blur.boxes(result(0.5)) == ((41, 40, 50, 50),)  # the detector lost it
+    assert blur.boxes(result(1.0, moved)) == ((41, 40, 50, 50), moved)
+    assert blur.boxes(result(2.5)) == (moved,)
+    assert blur.boxes(result(9.0)) == ()
+    assert blur.boxes(result(0.0, still)) == (still,)  # the source began anew
     for number in range(900):
-        places = blur.places(result(0.0, (number * 100, 0, 10, 10)))
+        places = blur.boxes(result(0.0, (number * 100, 0, 10, 10)))
     assert len(places) <= 400
 
 

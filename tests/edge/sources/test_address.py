@@ -21,6 +21,8 @@ SECRETS = [
     ("http://camera/video?user=m@e&pwd=s3cret", "http://..."),
     ("http://camera/video?pwd=s3@cret", "http://..."),
     ("http://camera/video#s3cret", "http://camera/video"),
+    ("http://camera/live/video&user=me&pwd=s3cret", "http://camera/live/..."),
+    ("http://camera/video;pwd=s3cret?a", "http://camera/...?..."),
     ("rtsp:me:s3cret@camera/a", "rtsp://camera/a"),
     ("rtsp:/me:s3cret@camera/a", "rtsp://camera/a"),
     ("rtsp://me:s3cret", "rtsp://..."),

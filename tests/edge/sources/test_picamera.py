@@ -161,8 +161,8 @@ def test_names_that_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> CameraConfig:
-    monkeypatch.setattr(live, "FIRST_S", 0.02)
-    monkeypatch.setattr(live, "MOST_S", 0.05)
+    monkeypatch.setattr(live, "RETRY_FIRST_S", 0.02)
+    monkeypatch.setattr(live, "RETRY_MAX_S", 0.05)
     return CameraConfig(stall_s=0.3)
 
 

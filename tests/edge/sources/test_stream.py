@@ -35,8 +35,8 @@ def camera() -> Iterator[Camera]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "FIRST_S", 0.02)
-    monkeypatch.setattr(live, "MOST_S", 0.1)
+    monkeypatch.setattr(live, "RETRY_FIRST_S", 0.02)
+    monkeypatch.setattr(live, "RETRY_MAX_S", 0.1)
 
 
 def next_frame(items: Iterator[Frame | Change]) -> Frame:
@@ -212,7 +212,7 @@ def test_a_signal_ends_a_search_at_once(
     items = source.frames()
     next_frame(items)
     if during == "pause":
-        monkeypatch.setattr(live, "FIRST_S", 30.0)
+        monkeypatch.setattr(live, "RETRY_FIRST_S", 30.0)
     else:
         camera.mute = True  # OpenCV waits for its answer
     asked = camera.asked

@@ -234,8 +234,8 @@ def link(dev: Path, name: str, node: str) -> Path:
 def test_unplugged_and_plugged_again_under_another_number(
     dev: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    monkeypatch.setattr(live, "FIRST_S", 0.02)
-    monkeypatch.setattr(live, "MOST_S", 0.05)
+    monkeypatch.setattr(live, "RETRY_FIRST_S", 0.02)
+    monkeypatch.setattr(live, "RETRY_MAX_S", 0.05)
     FakeCapture.cameras[str(dev / "video4")] = Webcam(COMMON, frames=20, interval=0.002)
     path = find_usb("desk")
     if named != "by its plug":

@@ -136,7 +136,7 @@ def test_fit_command_interrupted_exits_130_and_says_how_to_resume(
     threading.Thread(target=interrupt, daemon=True).start()
     code, _, err = mien_train(*command(data, run)[3:], "--seed", "5")
     assert code == 130
-    assert "stage head: 1 epochs" in err
+    assert "stage head: 1 epoch of 3 batches" in err
     assert "head epoch 1/1: loss" in err
     assert "resume after the last complete epoch with: mien-train fit" in err
     assert err.rstrip().endswith("--resume")

@@ -19,7 +19,7 @@ def average(
     run: Annotated[Path, typer.Option(help="Folder for model.keras and run.json.")],
     share: Annotated[
         list[float] | None,
-        typer.Option(min=0.0, help="Of each model, in their order; without it all alike."),
+        typer.Option(min=0.0, help="Share of each model, in order (default: equal)."),
     ] = None,
     logit_adjust: Annotated[
         float,

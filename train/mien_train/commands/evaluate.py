@@ -18,7 +18,7 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="model.keras, or the folder of a run.")],
     data: DataArgument,
     split: Annotated[
-        str, typer.Option(help="validation (PublicTest), test (PrivateTest) or train.")
+        str, typer.Option(help="Split: validation (PublicTest), test (PrivateTest) or train.")
     ] = "validation",
     out: Annotated[
         Path | None,
@@ -26,7 +26,7 @@ def evaluate(
     ] = None,
     votes: VotesOption = None,
     labels: LabelsOption = "fer2013",
-    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
 ) -> None:
     """Score a model with and without copies of training images, and draw its confusion matrix."""
     from mien_train.backend import start_backend

@@ -36,53 +36,56 @@ def fit(
     ] = "imagenet",
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(help="A model.keras to learn from in the last stage; several are averaged."),
+        typer.Option(help="Teacher model.keras for the last stage; several are averaged."),
     ] = None,
     teacher_share: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Of the teachers in the targets.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the teachers in the targets.")
     ] = None,
     unlabelled: Annotated[
         bool,
         typer.Option(
             "--unlabelled",
-            help="Learn from training images outside the subset too, by the teachers' opinion.",
+            help="Also train on images outside the subset, labelled by the teachers.",
         ),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+        bool, typer.Option("--resume", help="Resume an interrupted run, or extend a finished one.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of subset, order of images and augmentation.")] = 7,
+    seed: Annotated[int, typer.Option(help="Seed of subset, order and augmentation.")] = 7,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Of the last stage; without it the recipe's.")
+        int | None, typer.Option(min=1, help="Epochs of the last stage (default: the recipe's).")
     ] = None,
     head_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Of the first stage, the new head alone.")
+        int | None,
+        typer.Option(min=0, help="Epochs of the first stage, which trains the new head alone."),
     ] = None,
     small_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Of the stage between, on faces of 32 px.")
+        int | None, typer.Option(min=0, help="Epochs of the second stage, on faces of 32 px.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=2, help="Images a step.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, help="Images per step.")] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.0, help="Peak learning rate of the stages behind.")
+        float | None, typer.Option(min=0.0, help="Peak learning rate of the second and last stage.")
     ] = None,
     logit_adjust: Annotated[
         float | None,
-        typer.Option(help="Times the log prior, in the loss: above 0 fairer to rare classes."),
+        typer.Option(
+            help="Logit adjustment in the loss, times the log prior; raises rare classes' recall."
+        ),
     ] = None,
     augment: Annotated[
-        float, typer.Option(min=0.0, help="How far faces are changed, times the recipe's.")
+        float, typer.Option(min=0.0, help="Strength of augmentation, times the recipe's.")
     ] = 1.0,
     jitter: Annotated[
         float | None,
-        typer.Option(min=0.0, help="The same for zoom and shift alone, by which boxes are off."),
+        typer.Option(min=0.0, help="Strength of zoom and shift alone."),
     ] = None,
     degrade: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness, and of noise."),
+        typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness and of noise."),
     ] = None,
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
-    size: Annotated[int, typer.Option(min=16, help="Side of the input in pixels, even.")] = 48,
-    stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Of the first layer.")] = 1,
+    size: Annotated[int, typer.Option(min=16, help="Side of the input, px; even.")] = 48,
+    stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Stride of the first layer.")] = 1,
     hosts: Annotated[
         str | None,
         typer.Option(
@@ -90,13 +93,13 @@ def fit(
         ),
     ] = None,
     host_index: Annotated[
-        int | None, typer.Option(min=0, help="Which of --hosts this machine is, from 0.")
+        int | None, typer.Option(min=0, help="Index of this machine in --hosts, from 0.")
     ] = None,
 ) -> None:
-    """Fine-tune in stages; what validates best (on PublicTest) is kept as RUN/model.keras.
+    """Fine-tune MobileNetV2 in stages; keep the best weights on PublicTest as RUN/model.keras.
 
-    KERAS_BACKEND=jax trains on a GPU, or wherever JAX does. With --hosts the same command is
-    started on each machine, and the first one writes RUN.
+    KERAS_BACKEND=jax trains with JAX, on a GPU where there is one. With --hosts start the same
+    command on each machine; the first one writes RUN.
     """
     from mien_train import distributed
     from mien_train.backend import start_backend

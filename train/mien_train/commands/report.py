@@ -15,13 +15,15 @@ from mien_train.commands.arguments import VotesOption
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     data: Annotated[
         Path | None,
-        typer.Option(help="FER-2013: the Kaggle zip, its folder or fer2013.csv; measures anew."),
+        typer.Option(help="FER-2013, to measure the network now."),
     ] = None,
     votes: VotesOption = None,
-    out: Annotated[Path | None, typer.Option(help="The page; by default RUN/report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (default: RUN/report.html).")
+    ] = None,
     audit: Annotated[bool, typer.Option(help="Audit the data (most of a minute).")] = True,
 ) -> None:
     """Write curves, confusions, calibration, robustness, mistakes and origin as one HTML page.

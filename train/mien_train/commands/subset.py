@@ -16,11 +16,13 @@ from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOptio
 
 def subset(
     data: DataArgument,
-    out: Annotated[Path, typer.Option(help="The manifest: path, label, sha256 of the pixels.")],
-    seed: Annotated[int, typer.Option(help="The same seed chooses the same images.")] = 7,
+    out: Annotated[
+        Path, typer.Option(help="Manifest to write: path, label, SHA-256 of the pixels.")
+    ],
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 7,
     per_class: Annotated[
         int | None,
-        typer.Option(min=1, help="Images per class; without it as many as the smallest class has."),
+        typer.Option(min=1, help="Images per class (default: the size of the smallest class)."),
     ] = None,
     as_published: Annotated[
         bool,
@@ -31,11 +33,11 @@ def subset(
     labels: LabelsOption = "fer2013",
     votes: VotesOption = None,
     export: Annotated[
-        Path | None, typer.Option(help="Write the images as class folders too (PNG).")
+        Path | None, typer.Option(help="Also write the images as PNG in class folders.")
     ] = None,
 ) -> None:
-    """Draw equally many training images of each class: distinct, without conflicting labels, none
-    that also stands in a test split.
+    """Draw a balanced subset: distinct training images without conflicting labels, none of a test
+    split.
 
     With --labels votes the classes are those that most people saw; the manifest, as always, states
     FER-2013's labels, by which the images are known again.

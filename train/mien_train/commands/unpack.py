@@ -20,7 +20,7 @@ def unpack(
 ) -> None:
     """Make a model.keras of an int8 model file, for fit's --weights and --teacher.
 
-    It reads as the file does; BatchNorm's statistics are taken from training faces.
+    Its predictions are the file's; BatchNorm's statistics come from training faces.
     """
     from mien_train.backend import start_backend
     from mien_train.commands.command_line import command_line

@@ -21,7 +21,7 @@ def votes(
             "--ferplus", "--votes", help="fer2013new.csv from https://github.com/microsoft/FERPlus."
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The votes by file name.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: votes by file name.")],
 ) -> None:
     """Write the votes by file name, and print how far FER-2013's labels agree with them."""
     from mien.atomic import write_file
