@@ -64,7 +64,7 @@ def check_integrations(
 
         address = parse_bind_address(web)
         check_web()
-        from mien.web.auth import choose_token
+        from mien.web.access_token import choose_token
 
         choose_token(address, token)
         hosts = tuple(parse_host(name) for name in allow_host)

@@ -59,7 +59,7 @@ class WebOutput:
         say: Say = print,
     ) -> None:
         check_installed()
-        from mien.web.auth import choose_token, stored_token
+        from mien.web.access_token import choose_token, stored_token
         from mien.web.mjpeg import MjpegBroadcaster
         from mien.web.state import PageState
 

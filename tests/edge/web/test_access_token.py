@@ -18,7 +18,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 from mien.errors import UserError
-from mien.web.auth import stored_token
+from mien.web.access_token import stored_token
 from visiting import get, served
 
 
