@@ -31,8 +31,8 @@ class TrackerConfig:
 
     detect_interval_s: float = 0.1  # s between detections; longer costs less, finds later
     fine_interval_s: float = 0.5  # s between detections at twice the size, for small faces
-    keep_score: float = 0.5  # detections under it are ignored; sweep
-    start_score: float = 0.65  # from which one starts a track or finds a lost one; sweep
+    keep_score: float = 0.4  # detections under it are ignored; sweep
+    start_score: float = 0.7  # from which one starts a track or finds a lost one; sweep
     confirm_score: float = 0.8  # from which a new track is confirmed at once; sweep
     confirm_hits: int = 2  # detections that confirm a weaker one; sweep
     min_iou: float = 0.3  # of a detection and its track; ByteTrack's is 0.2, faces are smaller
