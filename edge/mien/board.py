@@ -1,6 +1,6 @@
-"""What the board says of itself: its name, temperature, clock, throttling and memory.
+"""Board sensors: name, temperature, clock, throttling and memory.
 
-Everything is optional: what a machine does not say is None. `root` is the file system's root, so
+A sensor that the machine lacks gives None. `root` is the file system's root, so
 that a test can hand over a folder with sysfs files of its own.
 """
 
