@@ -34,7 +34,7 @@ from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
-from mien.sources.address import public
+from mien.sources.address import parse_address, public
 from mien.sources.base import Frame
 from mien.sources.images import list_pictures
 from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
@@ -186,7 +186,7 @@ def _load(name: str, max_pixels: int, want_color: bool) -> tuple[Picture, str]:
         return load_image(name, max_pixels, want_color), name
     from mien.sources.http_image import fetch_image
 
-    data, name = fetch_image(name), public(name)
+    data, name = fetch_image(parse_address(name)), public(name)
     return decode_image(data, name, max_pixels, want_color), name
 
 

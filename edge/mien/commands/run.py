@@ -134,7 +134,7 @@ def run(
         try:
             with shutdown.waiting():
                 want_color = window or video is not None or web is not None
-                reading = ReadOptions(round(1e6 * max_megapixels), input_fps, insecure)
+                reading = ReadOptions(round(1e6 * max_megapixels), input_fps, insecure, every)
                 reopen = partial(
                     open_source, source, want_color, mode, status_line.say, give_up, reading
                 )
