@@ -1,4 +1,4 @@
-"""The page's port and the broker, where the options ask for them."""
+"""Check: port of the page, and the broker, if the options use them."""
 
 from __future__ import annotations
 
