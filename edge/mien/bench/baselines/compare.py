@@ -91,7 +91,7 @@ def fer(python: Path) -> Iterator[BaselineProcess]:
     """Start the package `fer` by the Python of an environment that has it; raises UserError."""
     if not os.access(python, os.X_OK) or python.is_dir():
         raise UserError(
-            f"{python} is no Python that can be started; give --fer the bin/python of an "
+            f"{python} cannot be started as Python; give --fer the bin/python of an "
             "environment with `pip install fer`."
         )
     command = module_command("mien.bench.baselines.fer", python=str(python))
