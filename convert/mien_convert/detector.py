@@ -102,7 +102,7 @@ def float_detector(float32: bytes, height: int, width: int) -> Detect:
 
 def device_detector(file: Path) -> Detect:
     """The int8 network as the device runs it."""
-    detector = SsdDetector(file)
+    detector = SsdDetector(file.read_bytes(), file.name)
 
     def detect(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         found = detector.detect(image)

@@ -104,6 +104,16 @@ def square_to_face(square: Sequence[float]) -> FloatBox:
     return x + (side - width) / 2, middle - height / 2, width, height
 
 
+def has_inside(size: tuple[int, int], point: tuple[float, float]) -> bool:
+    """Return whether a point is in a picture of (width, height) px."""
+    return 0 <= point[0] < size[0] and 0 <= point[1] < size[1]
+
+
 def center(box: FloatBox) -> tuple[float, float]:
     """Return the middle of a box, px."""
     return box[0] + box[2] / 2, box[1] + box[3] / 2
+
+
+def side(box: FloatBox) -> float:
+    """Return the side, px, of the square of a box's area."""
+    return float((box[2] * box[3]) ** 0.5)

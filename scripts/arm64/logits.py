@@ -21,10 +21,11 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from mien.boxes import face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
-from mien.detection.haar import HaarDetector
+from mien.detection import open_detector
 from mien.image import load_image
 from mien.tflite.model_file import MODELS, load_model
 
@@ -39,7 +40,7 @@ Faces = npt.NDArray[np.uint8]
 
 def natural() -> Faces:
     """Return the faces of the demo's portraits and clip as the models get them, uint8 [n, S, S]."""
-    detector = HaarDetector()
+    detector = open_detector()
     metadata = load_model("mien").metadata
     demo = MODELS.parent / "demo"
     pictures = [load_image(path).gray for path in sorted((demo / "portraits").glob("*.jpg"))]
@@ -50,7 +51,12 @@ def natural() -> Faces:
             pictures.append(cv2.cvtColor(clip.retrieve()[1], cv2.COLOR_BGR2GRAY))
         index += 1
     return np.stack(
-        [preprocess_face(gray, box, metadata) for gray in pictures for box in detector.detect(gray)]
+        [
+            preprocess_face(gray, face_to_square(found.box), metadata)
+            for gray in pictures
+            for found in detector.detect(gray)
+            if found.score >= detector.still_score
+        ]
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_faces import write_archive
-from mien.detection.ssd import SsdDetector
+from mien.detection import open_detector
 from mien.errors import UserError
 from mien_convert import detector as conversion
 from mien_convert.accuracy_gate import REFUSED
@@ -92,7 +92,7 @@ def test_the_file_is_whole_and_says_what_it_is(data: Path, packed: Path) -> None
 
 
 def test_the_device_finds_landmarks_with_it(data: Path, packed: Path) -> None:
-    found = SsdDetector(packed).detect(load(data).validation[0].image)
+    found = open_detector(f"ssd:{packed}").detect(load(data).validation[0].image)
     assert found
     assert all(one.landmarks is not None and len(one.landmarks) == 5 for one in found)
 

@@ -16,6 +16,13 @@ from mien.tflite.model_file import MODELS, Crop, Metadata, pack
 DATA = Path(__file__).parents[1] / "data"
 PORTRAITS = MODELS.parent / "demo" / "portraits"
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+# Forehead to chin, px: left, top, width and height, as a person sees them.
+FACES = {
+    "collins": [(142, 59, 92, 114)],
+    "hopper": [(174, 102, 181, 228)],
+    "both": [(109, 163, 121, 150), (425, 148, 92, 113)],
+    "noface": [],
+}
 BAND = 6  # px, the rows of a 48 px picture that stand for one class in tests/data/bands.tflite
 
 BANDS = Metadata(

@@ -38,6 +38,8 @@ def face(person: int) -> SyntheticFace:
 class ScriptedDetector:
     """Returns the detections of the current frame, and counts how often it is asked."""
 
+    still_score = 0.5
+
     def __init__(self) -> None:
         self.found: list[Detection] = []
         self.calls: list[float] = []

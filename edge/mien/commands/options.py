@@ -28,7 +28,8 @@ DetectorOption = Annotated[
     typer.Option(
         "--detector",
         metavar="NAME[:FILE]",
-        help="haar is OpenCV's cascade; yunet:FILE.onnx runs OpenCV Zoo's YuNet from your file.",
+        help="ssd is Mien's network, ssd:FILE another of mien-convert's; haar is OpenCV's cascade; "
+        "yunet:FILE.onnx runs YuNet of OpenCV Zoo from your file.",
         rich_help_panel=FACES,
     ),
 ]

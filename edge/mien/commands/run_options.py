@@ -226,7 +226,8 @@ Every = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="Write to JSONL and CSV at this interval; every frame by default.",
+        help="Write to JSONL and CSV at this interval; every frame by default. Also the interval "
+        "at which a snapshot address (http://camera/snap.jpg) is read; once by default.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mien.detection.base import Detector
 from mien.errors import UserError
 
-DEFAULT_DETECTOR = "haar"
+DEFAULT_DETECTOR = "ssd"
+WEIGHTS = Path(__file__).parent / "weights" / "face_ssd.tflite"
 
 
 def open_detector(spec: str = DEFAULT_DETECTOR) -> Detector:
@@ -21,8 +24,13 @@ def open_detector(spec: str = DEFAULT_DETECTOR) -> Detector:
     name, _, file = spec.partition(":")
     if name == "ssd":
         from mien.detection.ssd import SsdDetector
+        from mien.tflite.model_file import load_flatbuffer
+        from mien.tflite.trial import check_runs
 
-        return SsdDetector(file or None)
+        flatbuffer = load_flatbuffer(Path(file) if file else WEIGHTS)
+        if file:
+            check_runs(flatbuffer, file)
+        return SsdDetector(flatbuffer, file or WEIGHTS.name)
     if name == "haar" and not file:
         from mien.detection.haar import HaarDetector
 

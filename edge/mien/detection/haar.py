@@ -27,6 +27,8 @@ MAX_IOS = 0.5  # of two boxes: no face stands in another
 class HaarDetector:
     """The cascade, loaded once; raises UserError where OpenCV has none."""
 
+    still_score = 0.7
+
     def __init__(self) -> None:
         self._cascade = load_cascade(CASCADE)
 

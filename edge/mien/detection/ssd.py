@@ -8,7 +8,6 @@ of its size in strides) and five landmarks (offsets in strides). `mien-train det
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,9 +16,8 @@ import numpy.typing as npt
 from mien.detection.base import Detection, Gray
 from mien.detection.tiles import OVERLAP, moved, suppress, windows
 from mien.errors import UserError
-from mien.tflite.interpreter import TfliteNetwork, load_weights
+from mien.tflite.interpreter import TfliteNetwork
 
-WEIGHTS = "face_ssd.tflite"
 STRIDES = (8, 16, 32)  # px of the input between two cells
 PAD_VALUE = 0  # gray level of what a letterbox adds
 MIN_LOGIT = -1.0  # a score of 0.27: lower ones are never used
@@ -31,20 +29,16 @@ Floats = npt.NDArray[np.float32]
 class SsdDetector:
     """The network, loaded once; raises UserError for a file that is no such network."""
 
-    def __init__(self, path: str | Path | None = None) -> None:
-        """Load the shipped network, or a .tflite of `mien-convert`."""
-        try:
-            content = load_weights(WEIGHTS) if path is None else Path(path).read_bytes()
-        except OSError as error:
-            raise UserError(
-                f"{path} cannot be read ({error.strerror}); give ssd:FILE a file of mien-convert."
-            ) from error
-        self._network = TfliteNetwork(content, str(path or WEIGHTS))
+    still_score = 0.59
+
+    def __init__(self, flatbuffer: bytes, name: str) -> None:
+        """Load a TFLite flatbuffer; `name` is what a sentence about it calls it."""
+        self._network = TfliteNetwork(flatbuffer, name)
         self._height, self._width = self._network.input_shape
         self._centers, self._strides = cells(self._height, self._width)
         by_size = {shape[-1]: index for index, shape in enumerate(self._network.output_shapes)}
         if {(len(self._strides), size) for size in (1, 4, 10)} != set(self._network.output_shapes):
-            raise UserError(f"{path or WEIGHTS} is no face detector of `mien-convert detector`.")
+            raise UserError(f"{name} is not a face detector of `mien-convert detector`.")
         self._order = [by_size[size] for size in (1, 4, 10)]
 
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:

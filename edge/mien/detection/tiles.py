@@ -5,22 +5,23 @@ Akyon et al., "Slicing Aided Hyper Inference and Fine-tuning for Small Object De
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from mien.boxes import center, nms
+from mien.boxes import center, has_inside, iou_matrix, nms
 from mien.detection.base import Detection, Detector, Gray
 
-MIN_SCORE = 0.7  # of a face that is looked at once; in a video detections confirm each other
 FINE_SCALE = 2.0  # at which stills are searched beside the detector's own size
 MAX_SIDE = 1600  # px, to which a larger picture is reduced
 TILE = 800  # px, a picture whose longer side is larger is searched in tiles as well
 OVERLAP = 0.25  # of a tile's side that its neighbor shares: larger faces are seen in the whole
+MISSING_SCORE = 0.15  # of a face that is seen in one of a picture and its mirror image
 TIGHT = 128  # px; a smaller picture is likely to be little more than a face and gets a border
-NMS_IOU, NMS_IOS = 0.4, 0.7
+NMS_IOU, NMS_IOS = 0.4, 0.5
 
 
 def windows(height: int, width: int, tiles: int) -> list[tuple[int, int, int, int]]:
@@ -35,11 +36,11 @@ def windows(height: int, width: int, tiles: int) -> list[tuple[int, int, int, in
     ]
 
 
-def detect_still(detector: Detector, gray: Gray, min_score: float = MIN_SCORE) -> list[Detection]:
-    """Return the faces of a still picture, uint8 [H, W], with a score from `min_score`, best first.
+def detect_still(detector: Detector, gray: Gray, min_score: float | None = None) -> list[Detection]:
+    """Return the faces of a still picture, uint8 [H, W], the best first.
 
-    The picture is searched whole, at FINE_SCALE, and in tiles where it is large. Works with every
-    detector.
+    The picture is searched whole, at FINE_SCALE, and in tiles where it is large, each time mirrored
+    as well; `min_score` is by default the detector's `still_score`. Works with every detector.
     """
     height, width = gray.shape
     longer = max(height, width)
@@ -50,17 +51,46 @@ def detect_still(detector: Detector, gray: Gray, min_score: float = MIN_SCORE) -
     if factor < 1:
         size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
         gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)
-    found = detector.detect(gray) + detector.detect(gray, FINE_SCALE)
+    found = _detect_mirrored(detector, gray, 1.0) + _detect_mirrored(detector, gray, FINE_SCALE)
     parts = -(-max(gray.shape) // TILE)
     if parts > 1:
         for left, top, w, h in windows(gray.shape[0], gray.shape[1], parts):
             tile = np.ascontiguousarray(gray[top : top + h, left : left + w])
-            found += [moved(one, left, top) for one in detector.detect(tile, FINE_SCALE)]
-    kept = suppress(one for one in found if one.score >= min_score)
+            found += [moved(one, left, top) for one in _detect_mirrored(detector, tile, FINE_SCALE)]
+    least = detector.still_score if min_score is None else min_score
+    kept = suppress(one for one in found if one.score >= least)
     faces = [moved(one, -border, -border, 1 / factor) for one in kept]
-    middles = [center(one.box) for one in faces]
-    inside = [0 <= x < width and 0 <= y < height for x, y in middles]
-    return [one for one, kept_one in zip(faces, inside, strict=True) if kept_one]
+    return [one for one in faces if has_inside((width, height), center(one.box))]
+
+
+def _detect_mirrored(detector: Detector, gray: Gray, scale: float) -> list[Detection]:
+    """Return the detections of a picture and its mirror image, scores averaged as logits."""
+    plain = detector.detect(gray, scale)
+    flipped = detector.detect(np.ascontiguousarray(gray[:, ::-1]), scale)
+    found = plain + [_mirrored(one, gray.shape[1]) for one in flipped]
+    if not found:
+        return []
+    boxes, scores = np.array([one.box for one in found]), np.array([one.score for one in found])
+    overlap = iou_matrix(boxes, boxes)
+    overlap[: len(plain), : len(plain)] = overlap[len(plain) :, len(plain) :] = 0
+    twins = np.where(overlap.max(1) >= NMS_IOU, scores[overlap.argmax(1)], MISSING_SCORE).tolist()
+    pairs = zip(found, twins, strict=True)
+    return suppress(replace(one, score=_mean_score(one.score, twin)) for one, twin in pairs)
+
+
+def _mean_score(one: float, other: float) -> float:
+    """Return the score of the mean logit of two scores."""
+    odds = math.sqrt(one / max(1 - one, 1e-6) * other / max(1 - other, 1e-6))
+    return odds / (1 + odds)
+
+
+def _mirrored(found: Detection, width: int) -> Detection:
+    left, top, w, h = found.box
+    points = found.landmarks
+    if points is not None:
+        turned = [(width - x, y) for x, y in points]
+        points = tuple(turned[index] for index in (1, 0, 2, 4, 3))  # right is left now
+    return replace(found, box=(width - left - w, top, w, h), landmarks=points)
 
 
 def suppress(detections: Iterable[Detection]) -> list[Detection]:

@@ -23,8 +23,9 @@ MAX_DETECTIONS = 500
 class YuNetDetector:
     """YuNet by `cv2.FaceDetectorYN`; raises UserError for a file that OpenCV cannot read."""
 
-    def __init__(self, path: str | Path, working_size: int = WORKING_SIZE) -> None:
-        self.working_size = working_size
+    still_score = 0.65
+
+    def __init__(self, path: str | Path) -> None:
         if not Path(path).is_file():
             raise UserError(f"There is no detector file {path}; give yunet:FILE an ONNX file.")
         try:
@@ -41,7 +42,7 @@ class YuNetDetector:
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
         """Return the faces of a gray picture, uint8 [H, W], the best score first."""
         height, width = gray.shape
-        factor = self.working_size * scale / max(height, width)
+        factor = WORKING_SIZE * scale / max(height, width)
         size = max(1, round(width * factor)), max(1, round(height * factor))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         small = gray if factor == 1 else cv2.resize(gray, size, interpolation=method)
@@ -51,7 +52,7 @@ class YuNetDetector:
             return []
         found = []
         for row in sorted(faces.tolist(), key=lambda row: -row[14]):
-            x, y, w, h = (value / factor for value in row[:4])
-            points = tuple((row[i] / factor, row[i + 1] / factor) for i in range(4, 14, 2))
-            found.append(Detection((x, y, w, h), float(row[14]), points))
+            x, y, w, h, *points = (value / factor for value in row[:14])
+            marks = tuple(zip(points[::2], points[1::2], strict=True))
+            found.append(Detection((x, y, w, h), row[14], marks))
         return found

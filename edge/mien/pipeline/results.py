@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mien.alertness.signals import Alertness
 from mien.boxes import Box, Landmarks
 from mien.classification.prediction import Prediction
-from mien.detection.base import roll_degrees, yaw_degrees
+from mien.head_pose import roll_degrees, yaw_degrees
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reads a rule such as `sad>0.7 for 5s rest 60s: COMMAND or URL`; see docs/reactions.md."""
+"""Rules: parses `sad>0.7 for 5s rest 60s: COMMAND or URL`; see docs/reactions.md."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RULE_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """When to act, and how."""
+    """A condition and the action to take."""
 
     text: str  # the condition as it was written
     scope: str  # "any" face, "each" for itself, "all" of them
@@ -51,7 +51,7 @@ class Rule:
     url: str | None  # or where to post
 
     def holds(self, face: Face, already: bool) -> bool:
-        """Whether one face fulfils the condition; `already` where it did just before.
+        """Return whether one face meets the condition; `already` if it did just before.
 
         What has begun ends only a little beyond the level, so that a value that trembles there
         does not begin again and again (hysteresis).
@@ -85,7 +85,7 @@ class Rule:
         return told.perclos if self.label == "perclos" else told.blinks
 
     def holds_of(self, result: FrameResult, already: bool) -> bool:
-        """Whether a frame as a whole does."""
+        """Return whether a frame as a whole meets the condition."""
         if not self.present:
             return not result.faces
         held = [self.holds(face, already) for face in result.faces]
@@ -101,13 +101,13 @@ def parse_rule(text: str, labels: Sequence[str], alertness: bool = False) -> Rul
     condition, target = condition.strip(), target.strip()
     if not colon or not target:
         raise UserError(
-            f"--on '{_short(text)}' says not what to do; write a condition, a colon and a command "
-            f"or URL, {RULE_EXAMPLE}."
+            f"--on '{_short(text)}' has no action after the condition; write a condition, a colon "
+            f"and a command or URL, {RULE_EXAMPLE}."
         )
     match = _RULE_PATTERN.fullmatch(condition)
     if match is None:
         raise UserError(
-            f"--on '{_short(condition)}' is no condition; write what is seen, how long it lasts "
+            f"--on '{_short(condition)}' is not a condition; write what is seen, how long it lasts "
             f"and what to do, {RULE_EXAMPLE}."
         )
     label = match["label"]
@@ -117,7 +117,7 @@ def parse_rule(text: str, labels: Sequence[str], alertness: bool = False) -> Rul
     if label is not None and label not in (*labels, UNCERTAIN, *alert):
         more = alert if alertness else ()
         known = ", ".join((*labels, UNCERTAIN, "face", "no face", *more))
-        raise UserError(f"--on knows no '{label}'; this model can read {known}.")
+        raise UserError(f"Unknown label '{label}' in --on; this model has {known}.")
     level = None
     if match["level"] is not None:
         level = float(match["level"]) / (100 if match["percent"] else 1)
@@ -132,7 +132,7 @@ def parse_rule(text: str, labels: Sequence[str], alertness: bool = False) -> Rul
     elif label in SIGNALS and label not in EVENTS:
         raise UserError(f"--on '{condition}': {label} needs a level, as in {label}<0.2.")
     if match["no"] and match["scope"]:
-        raise UserError(f"--on '{condition}': where no face is there is no {match['scope']}.")
+        raise UserError(f"--on '{condition}': no face cannot be combined with {match['scope']}.")
     command, url = _target(target)
     return Rule(
         condition,
@@ -154,7 +154,7 @@ def _seconds(text: str | None, condition: str, default: float) -> float:
     match = re.fullmatch(r"([0-9.]+)\s*([a-z]*)", text.strip())
     if match is None or (match[2] or "s") not in TIME_UNITS_S:
         raise UserError(
-            f"--on '{condition}': {text.strip()} is no time; write 500ms, 5s, 2min or 1h."
+            f"--on '{condition}': {text.strip()} is not a duration; write 500ms, 5s, 2min or 1h."
         )
     return float(match[1]) * TIME_UNITS_S[match[2] or "s"]
 
@@ -177,7 +177,7 @@ def _target(target: str) -> tuple[tuple[str, ...] | None, str | None]:
         raise UserError(f"--on has an empty command; write one, {RULE_EXAMPLE}.")
     if shutil.which(words[0]) is None:
         there = os.path.exists(words[0])  # noqa: PTH110
-        why = "is not executable" if there else "is no program on this machine"
+        why = "is not executable" if there else "is not a program on this machine"
         raise UserError(
             f"--on: {_short(words[0])} {why}; give a program's name or path (no shell reads it)."
         )

@@ -1,4 +1,4 @@
-"""The outputs that tell others: the page, MQTT, reactions; checked and opened before the frames.
+"""Integrations (page, MQTT, reactions): validated and opened before the first frame.
 
 Each is imported only where it is asked for: servers, TLS and HTTP cost every start of `mien` 0.04 s
 of CPU (0.25 to 0.21) and 5 MB.
@@ -34,7 +34,7 @@ class IntegrationOptions:
     alertness: bool = False  # eyes, mouth and head are read
 
     def pause_switch(self) -> PauseSwitch | None:
-        """Return a new switch, where somebody may pause the camera."""
+        """Return a new switch if an integration can pause the camera."""
         return PauseSwitch() if self.broker or self.page else None
 
 
@@ -52,7 +52,7 @@ def check_integrations(
     trusted_proxy: str | None = None,
     alertness: bool = False,
 ) -> IntegrationOptions:
-    """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
+    """Return the checked options; raises UserError if one is invalid or lacks its packages."""
     page = broker = password = None
     if web is not None:
         from mien.web.binding import (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -68,19 +66,6 @@ class TfliteNetwork:
         if step:
             values = (values.astype(np.float32) - np.float32(zero)) * np.float32(step)
         return np.asarray(values, np.float32)
-
-
-@cache
-def load_weights(name: str) -> bytes:
-    """Return one of the networks that find faces, by its file's name in
-    edge/mien/detection/weights."""
-    try:
-        return (files("mien.detection") / "weights" / name).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"detection/weights/{name} is missing from the installation ({error.strerror}); "
-            "install Mien anew."
-        ) from error
 
 
 def uses_delegate(interpreter: Any) -> bool | None:

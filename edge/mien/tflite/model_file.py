@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import UserError
+from mien.tflite.flatbuffer import FlatbufferError
 from mien.tflite.signature import check_fit, float_input
+from mien.tflite.verifier import verify_model
 
 FORMAT = 1
 LABEL_COUNT = 7  # format 1 is defined with logits [1, 7]
@@ -102,17 +104,7 @@ def load_model(path_or_name: str | Path = DEFAULT_MODEL) -> Model:
     Raises UserError where the file is missing, damaged, not a Mien model, or does not fit.
     """
     path = find_model(path_or_name)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(
-                f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB; give a file of "
-                "mien-convert."
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read ({error.strerror}); check its permissions."
-        ) from error
+    data = _read(path)
     start, text = _open_archive(data, path)
     try:
         metadata = Metadata.from_json(text)
@@ -121,13 +113,54 @@ def load_model(path_or_name: str | Path = DEFAULT_MODEL) -> Model:
             f"{path} does not fit: {error}; convert the model with this version's mien-convert."
         ) from error
     flatbuffer = data[:start]
-    if hashlib.sha256(flatbuffer).hexdigest() != metadata.sha256:
+    _check_hash(flatbuffer, metadata.sha256, path)
+    check_fit(flatbuffer, metadata.input_size, len(metadata.labels), str(path))
+    return Model(path, flatbuffer, metadata)
+
+
+def load_flatbuffer(path: Path) -> bytes:
+    """Return the flatbuffer of any model file of mien-convert, as of a face detector.
+
+    Raises UserError where the file is missing, damaged, or holds no sound TFLite flatbuffer.
+    """
+    data = _read(path)
+    start, text = _open_archive(data, path)
+    try:
+        sha256 = str(json.loads(text)["sha256"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} has metadata without a hash; convert the network anew with mien-convert."
+        ) from error
+    _check_hash(data[:start], sha256, path)
+    try:
+        verify_model(data[:start])
+    except FlatbufferError as error:
+        raise UserError(
+            f"{path} does not hold a sound TFLite flatbuffer ({error}); copy the file again."
+        ) from error
+    return data[:start]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(
+                f"{path} is larger than {MAX_FILE_BYTES // 1_000_000} MB; give a file of "
+                "mien-convert."
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); check its name and permissions."
+        ) from error
+
+
+def _check_hash(flatbuffer: bytes, sha256: str, path: Path) -> None:
+    if hashlib.sha256(flatbuffer).hexdigest() != sha256:
         raise UserError(
             f"{path} is damaged: its content does not have the SHA-256 that its metadata states; "
             "copy it again from where it came, or convert the model anew with mien-convert."
         )
-    check_fit(flatbuffer, metadata.input_size, len(metadata.labels), str(path))
-    return Model(path, flatbuffer, metadata)
 
 
 def find_model(path_or_name: str | Path) -> Path:

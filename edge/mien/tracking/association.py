@@ -14,15 +14,13 @@ from mien.boxes import iou_matrix
 from mien.detection.base import Detection
 from mien.tracking.track import Track
 
-Pair = tuple[Track, Detection]
-
 
 def associate(
     tracks: Sequence[Track],
     detections: Sequence[Detection],
     min_iou: float,
     is_same: Callable[[Track, Detection], bool],
-) -> tuple[list[Pair], list[Track], list[Detection]]:
+) -> tuple[list[tuple[Track, Detection]], list[Track], list[Detection]]:
     """Return matched pairs, unmatched tracks and unmatched detections.
 
     Greedy by IoU, from `min_iou` on; `is_same` has the last word on each pair.
@@ -32,7 +30,7 @@ def associate(
     overlap = iou_matrix(
         np.array([track.box for track in tracks]), np.array([found.box for found in detections])
     )
-    pairs: list[Pair] = []
+    pairs: list[tuple[Track, Detection]] = []
     rows, columns = set(range(len(tracks))), set(range(len(detections)))
     order = np.argsort(-overlap, axis=None, kind="stable")
     for flat in order[: int(np.count_nonzero(overlap >= min_iou))]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mien.boxes import FloatBox
-
-Gray = npt.NDArray[np.uint8]
+from mien.pyramid import Gray, Pyramid
 
 MIN_DIFFERENCE = 3.0  # gray levels by which a cell of the thumbnail must differ, noise aside
 NOISE_FACTOR = 5.0  # and times the noise
@@ -45,10 +43,11 @@ class MotionDetector:
         self._changed = np.asarray(changed, np.uint8)
         cv2.copyTo(thumbnail, changed, self._reference)
 
-    def still(self, box: FloatBox, cell: float) -> bool:
-        """Return whether nothing has changed inside a box; a cell is `cell` px of the frame."""
+    def still(self, box: FloatBox, pyramid: Pyramid) -> bool:
+        """Return whether nothing has changed inside a box of a frame."""
         if self._changed is None:
             return False
+        cell = 1 << (len(pyramid.levels) - 1)  # px of the frame
         left, top = max(0, int(box[0] / cell)), max(0, int(box[1] / cell))
         right, bottom = int((box[0] + box[2]) / cell) + 1, int((box[1] + box[3]) / cell) + 1
         inside = self._changed[top:bottom, left:right]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mien.boxes import FloatBox, center, iou
+from mien.boxes import FloatBox, center, iou, side
 from mien.pyramid import Pyramid
-from mien.tracking.template import side, similarity
+from mien.tracking.template import similarity
 from mien.tracking.track import Track
 
 MAX_RATIO = 1.8  # of two sizes that may be one face

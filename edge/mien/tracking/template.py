@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import FloatBox, center
+from mien.boxes import FloatBox, center, side
 from mien.pyramid import Gray, Pyramid
 
 SIZE = 16  # px, side of a template
@@ -19,11 +19,6 @@ APPEARANCE_INNER = 0.75
 APPEARANCE_REACH = 0.16
 APPEARANCE_SCALES = (0.88, 1.0, 1.14)
 FLAT = 0.4  # share of a face's contrast under which a place is flat and NCC means nothing
-
-
-def side(box: FloatBox) -> float:
-    """Return the side, px, of the square of a box's area."""
-    return float((box[2] * box[3]) ** 0.5)
 
 
 def template(pyramid: Pyramid, box: FloatBox) -> Gray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from mien.boxes import FloatBox, Landmarks
+from mien.boxes import FloatBox, Landmarks, side
 from mien.detection.base import Detection
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.template import appearance, template
@@ -52,11 +52,11 @@ class Track:
     @property
     def side(self) -> float:
         """Side of the square of the box's area."""
-        return float((self.width * self.height) ** 0.5)
+        return side(self.box)
 
     @property
     def landmarks(self) -> Landmarks | None:
-        """The five points of `mien.detection.base.LANDMARK_NAMES`, moved with the box."""
+        """The five points of the last detection, moved with the box."""
         if self.offsets is None:
             return None
         return tuple(

@@ -10,16 +10,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mien.boxes import ios, iou
+from mien.boxes import has_inside, ios, iou
 from mien.detection.base import Detection, Detector
 from mien.pyramid import Gray, Pyramid
-from mien.tracking.association import Pair, associate
+from mien.tracking.association import associate
 from mien.tracking.motion import MotionDetector
 from mien.tracking.reid import reachable, reidentify
 from mien.tracking.template import appearance, match_template, similarity, template
 from mien.tracking.track import Track, TrackState
 
 MIN_BUDGET = 0.05  # of `compute_budget`: detections never stop
+# Of a new detection and a followed face, and of two followed ones, from which they are one face.
+DUPLICATE_IOS, DUPLICATE_IOU = 0.6, 0.45
 MAX_REMEMBERED = 16  # removed tracks whose ids may be given back
 
 
@@ -29,8 +31,8 @@ class TrackerConfig:
 
     detect_interval_s: float = 0.1  # s between detections; longer costs less, finds later
     fine_interval_s: float = 0.5  # s between detections at twice the size, for small faces
-    keep_score: float = 0.5  # detections under it are ignored; sweep
-    start_score: float = 0.65  # from which one starts a track or finds a lost one; sweep
+    keep_score: float = 0.4  # detections under it are ignored; sweep
+    start_score: float = 0.7  # from which one starts a track or finds a lost one; sweep
     confirm_score: float = 0.8  # from which a new track is confirmed at once; sweep
     confirm_hits: int = 2  # detections that confirm a weaker one; sweep
     min_iou: float = 0.3  # of a detection and its track; ByteTrack's is 0.2, faces are smaller
@@ -112,17 +114,15 @@ class Tracker:
         self._detected = self._detected_fine = -math.inf  # s
 
     def _follow(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
-        cell = float(1 << (len(pyramid.levels) - 1))
-        was_seen = step > 0 and track.state is not TrackState.LOST
-        track.still = (
-            was_seen and track.ncc >= self.config.min_ncc and self._motion.still(track.box, cell)
-        )
+        certain = step > 0 and track.ncc >= self.config.min_ncc
+        visible = track.state is not TrackState.LOST
+        track.still = certain and visible and self._motion.still(track.box, pyramid)
         touched = self._touches(track)
         # A hidden face's template would soon fit, and go along with, what hides it.
         hidden = touched and track.detected < self._detected
         if not track.still:
             track.predict(step)
-        if hidden or track.state is TrackState.LOST:
+        if hidden or not visible:
             track.slow_down(step)
             return
         if not track.still:
@@ -179,12 +179,13 @@ class Tracker:
         more, _, _ = associate(active, weak, config.min_iou, is_same)
         matched = {id(track) for track, _ in (*pairs, *more)}
         self._tracks = [t for t in self._tracks if t.id or id(t) in matched]
-        for pair in (*pairs, *more):
-            self._correct(pair, pyramid, step, time)
+        for track, found in (*pairs, *more):
+            self._correct(track, found, pyramid, step, time)
         return unmatched
 
-    def _correct(self, pair: Pair, pyramid: Pyramid, step: float, time: float) -> None:
-        track, found = pair
+    def _correct(
+        self, track: Track, found: Detection, pyramid: Pyramid, step: float, time: float
+    ) -> None:
         gain = 1.0 if track.seen < time else self.config.position_gain
         left, top, width, height = found.box
         track.correct(left + width / 2, top + height / 2, gain, 0.0, step)
@@ -200,21 +201,16 @@ class Tracker:
             track.appearance = appearance(pyramid, track.box)
 
     def _start(self, detections: list[Detection], pyramid: Pyramid, time: float) -> None:
+        config = self.config
         for found in detections:
-            if not any(self._is_on(track, found, time) for track in self._tracks):
+            seen = [track for track in self._tracks if track.seen == time]
+            if not any(ios(track.box, found.box) > DUPLICATE_IOS for track in seen):
                 self._tracks.append(Track.of(found, pyramid, time))
         for track in self._tracks:
-            confirmed = (
-                track.score >= self.config.confirm_score or track.hits >= self.config.confirm_hits
-            )
-            if not track.id and confirmed and self._free():
+            sure = track.score >= config.confirm_score or track.hits >= config.confirm_hits
+            confirmed = sum(t.state is TrackState.CONFIRMED for t in self._tracks)
+            if sure and not track.id and confirmed < self.max_faces:
                 self._name(track, pyramid, time)
-
-    def _is_on(self, track: Track, found: Detection, time: float) -> bool:
-        return track.seen == time and ios(track.box, found.box) > 0.6
-
-    def _free(self) -> bool:
-        return sum(t.state is TrackState.CONFIRMED for t in self._tracks) < self.max_faces
 
     def _name(self, track: Track, pyramid: Pyramid, time: float) -> None:
         """Confirm a new track under the id of a lost one that looks like it, else a new id."""
@@ -242,7 +238,7 @@ class Tracker:
             unseen = time - track.seen > config.coast_s or time - track.detected > config.hold_s
             if track.id and unseen:
                 track.state = TrackState.LOST
-            inside = 0 <= track.x < pyramid.width and 0 <= track.y < pyramid.height
+            inside = has_inside((pyramid.width, pyramid.height), (track.x, track.y))
             if inside and time - track.detected <= config.max_lost_s:
                 kept.append(track)
             elif track.id:
@@ -255,7 +251,7 @@ class Tracker:
         # Of two tracks on one face the one that was detected last, then the older.
         for track in sorted(self._tracks, key=lambda t: (-t.detected, t.id)):
             if track.state is TrackState.CONFIRMED:
-                if any(iou(track.box, other.box) > 0.45 for other in reported):
+                if any(iou(track.box, other.box) > DUPLICATE_IOU for other in reported):
                     track.state = TrackState.LOST
                 else:
                     reported.append(track)

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from made import PORTRAITS
+from made import FACES, PORTRAITS
 from mien.boxes import iou
 from mien.detection import haar as detect
 from mien.detection import open_detector
@@ -14,14 +14,6 @@ from mien.detection.haar import HaarDetector
 from mien.detection.tiles import detect_still
 from mien.errors import UserError
 from mien.image import load_image
-
-# Forehead to chin, px: left, top, width and height, as a person sees them.
-FACES = {
-    "collins": [(142, 59, 92, 114)],
-    "hopper": [(174, 102, 181, 228)],
-    "both": [(109, 163, 121, 150), (425, 148, 92, 113)],
-    "noface": [],
-}
 
 
 def gray(name: str) -> np.ndarray:

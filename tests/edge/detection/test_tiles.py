@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mien.detection.base import Detection, roll_degrees, yaw_degrees
+from mien.detection.base import Detection
 from mien.detection.tiles import MAX_SIDE, detect_still, windows
+from mien.head_pose import roll_degrees, yaw_degrees
 
 
 class SpotDetector:
     """Finds one bright square, if it is 10 to 200 px wide in what it is shown."""
+
+    still_score = 0.7
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []

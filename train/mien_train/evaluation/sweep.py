@@ -48,6 +48,7 @@ class RecordedDetector:
     """Returns what a detector has seen in the current frame."""
 
     found: dict[bool, list[Detection]]  # by whether at twice the size
+    still_score: float = 0.5
 
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
         """Return the detections of the current frame."""
