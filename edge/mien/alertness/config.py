@@ -34,7 +34,7 @@ class AlertnessConfig:
 
     # A yawn lasts 4 to 7 s with the mouth wide open for more than one (Provine, "Yawning as a
     # stereotyped action pattern", 1986); a word or a laugh does not keep it open for so long.
-# Of the held-out no_yawn faces (hands, cups, masks) one in eight is above 0.8.
+    # Of the held-out no_yawn faces (hands, cups, masks) one in eight is above 0.8.
     yawn: float = 0.8  # probability of a mouth as wide open as in a yawn
     yawn_s: float = 1.2
     yawns: int = 3  # within yawns_window_s

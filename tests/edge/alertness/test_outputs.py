@@ -138,4 +138,4 @@ def test_the_page_gets_the_signals_and_lists_the_events() -> None:
     state.add(told(ASLEEP), (640, 480))
     face = state.snapshot()["faces"][0]
     assert face["alertness"]["active"] == ["long_blink", "perclos", "microsleep"]
-    assert [moment["what"] for moment in state.moments(0)][0] == "microsleep"
+    assert next(moment["what"] for moment in state.moments(0)) == "microsleep"
