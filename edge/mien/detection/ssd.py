@@ -49,7 +49,7 @@ class SsdDetector:
         """
         found = self._forward(gray)
         tiles = math.ceil(scale)
-        for left, top, w, h in windows(*gray.shape, tiles) if tiles > 1 else ():
+        for left, top, w, h in windows(gray.shape[0], gray.shape[1], tiles) if tiles > 1 else ():
             part = self._forward(gray[top : top + h, left : left + w])
             largest = OVERLAP * min(w, h)
             found += [moved(one, left, top) for one in part if max(one.box[2:]) <= largest]
