@@ -17,7 +17,7 @@ from mien.pipeline.results import FrameResult
 TIME_UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_REST_S = 30.0  # s in which a rule that has acted does not act again
 LEVEL_HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
-RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: aplay alarm.wav'"
 
 _RULE_PATTERN = re.compile(
     r"(?:(?P<scope>any|each|all)\s+)?"
