@@ -18,6 +18,9 @@ RUN python3 -m venv /opt/mien \
         starlette uvicorn prometheus-client paho-mqtt \
     && /opt/mien/bin/pip install --no-cache-dir --quiet --no-deps . \
     && /opt/mien/bin/pip uninstall --quiet --yes pip \
+    # Of the interpreter's package only what runs on the CPU: 32 MB less.
+    && cd /opt/mien/lib/python3*/site-packages/ai_edge_litert \
+    && rm -rf libLiteRtWebGpuAccelerator.so vendors tools \
     && find /opt/mien -name __pycache__ -prune -exec rm -rf {} +
 
 FROM ${BASE}

@@ -1,4 +1,4 @@
-"""The console command `mien`: the whole command line, or at least `mien doctor`.
+"""Console command `mien`: the whole command line, or `mien doctor` alone.
 
 Where OpenCV or NumPy do not import, every command would end in a traceback; then only the doctor
 is left, which says what is wrong and needs neither.
@@ -45,7 +45,7 @@ def _leave_threads_behind(end: SystemExit) -> None:
 
 
 def _without(error: Exception) -> None:
-    """Run the doctor, or say in one sentence why nothing else runs."""
+    """Run the doctor alone, or print why no other command can run."""
     if sys.argv[1:2] != ["doctor"]:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         print(f"mien: A package does not import ({why}); run `mien doctor`.", file=sys.stderr)
@@ -61,7 +61,7 @@ def _without(error: Exception) -> None:
 
 
 def _group() -> None:
-    """Keep `doctor` a sub-command, though it is the only one."""
+    """Keep `doctor` a sub-command although it is the only command."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What the board says of itself: its name, temperature, clock, throttling and memory.
+"""Board sensors: name, temperature, clock, throttling and memory.
 
-Everything is optional: what a machine does not say is None. `root` is the file system's root, so
+A sensor that the machine lacks gives None. `root` is the file system's root, so
 that a test can hand over a folder with sysfs files of its own.
 """
 
@@ -28,7 +28,7 @@ SINCE_START_SHIFT = 16
 
 @dataclass(frozen=True)
 class Throttling:
-    """What holds a Raspberry Pi back, the bits of `vcgencmd get_throttled` spelled out."""
+    """Throttling state of a Raspberry Pi, the bits of `vcgencmd get_throttled`."""
 
     raw: int
     now: tuple[str, ...]  # of BITS
@@ -36,7 +36,7 @@ class Throttling:
 
     @classmethod
     def of(cls, raw: int) -> Throttling:
-        """Spell the bits out."""
+        """Decode the bits."""
         now = tuple(word for bit, word in THROTTLE_BITS.items() if raw >> bit & 1)
         before = tuple(
             word for bit, word in THROTTLE_BITS.items() if raw >> bit + SINCE_START_SHIFT & 1
@@ -94,7 +94,7 @@ def cpu_clock_limit(root: Path = SYSTEM_ROOT) -> float | None:
 
 
 def throttling(root: Path = SYSTEM_ROOT) -> Throttling | None:
-    """Return what holds a Pi back, from sysfs or else from vcgencmd; None elsewhere."""
+    """Return the throttling state of a Pi, from sysfs or vcgencmd; None elsewhere."""
     if not is_pi(root):
         return None
     for file in _matching(root / "sys/devices/platform", "soc*/*firmware/get_throttled"):
@@ -106,7 +106,7 @@ def throttling(root: Path = SYSTEM_ROOT) -> Throttling | None:
 
 
 def memory(root: Path = SYSTEM_ROOT) -> Memory | None:
-    """Return how much memory there is, and is free for use."""
+    """Return the total and the available memory."""
     found = re.findall(
         r"^(MemTotal|MemAvailable):\s+(\d+) kB", _read_text(root / "proc/meminfo"), re.MULTILINE
     )
@@ -117,7 +117,7 @@ def memory(root: Path = SYSTEM_ROOT) -> Memory | None:
 
 
 def _vcgencmd(*words: str) -> str:
-    """Return what the Pi's firmware tool prints, nothing where it is missing or refuses."""
+    """Return the output of the Pi's firmware tool; empty if it is missing or fails."""
     try:
         done = subprocess.run(
             ["vcgencmd", *words],

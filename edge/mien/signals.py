@@ -1,4 +1,4 @@
-"""Ends a run on Ctrl-C, SIGTERM or a closed terminal at a moment when every file is whole."""
+"""Shutdown signals: end a run on Ctrl-C, SIGTERM or a closed terminal with every file whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ShutdownRequested(BaseException):
 
 
 class ShutdownSignal:
-    """Whether the run was asked to end.
+    """Shutdown request of a run, set by signals.
 
     A signal only sets `requested`, except inside `waiting()`, where it raises ShutdownRequested at
     once: a camera that gives no frame must not hold the end up. The second signal acts as it would

@@ -1,1 +1,1 @@
-"""What `mien bench` measures: the model, the stages, the whole pipeline, and the tutorial's."""
+"""Benchmarks of `mien bench`: the model, the stages, the whole pipeline, baselines."""

@@ -18,7 +18,7 @@ MATCH_IOU = 0.3  # least IoU of a box and the face that it has found
 
 @dataclass
 class DetectionCounts:
-    """Counts faces that were found, and boxes that hold none."""
+    """Counts of true and false detections."""
 
     frames: int = 0
     faces: int = 0
@@ -27,7 +27,7 @@ class DetectionCounts:
     frames_with_false_box: int = 0
 
     def add(self, truth: Sequence[Box], boxes: Sequence[Box]) -> None:
-        """Count a frame; a box that lies on no face, or a second one on the same, is false."""
+        """Count a frame; a box on no face, and a second box on a face, are false detections."""
         left = list(boxes)
         for face in truth:
             best = max(left, key=lambda box: iou(box, face), default=None)
@@ -40,7 +40,7 @@ class DetectionCounts:
         self.frames_with_false_box += bool(left)
 
     def summary(self) -> dict[str, Any]:
-        """Return what stands in the JSON."""
+        """Return the JSON fields."""
         return {
             "recall": round(self.hits / self.faces, 4) if self.faces else None,
             "false_boxes": self.false_boxes,

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Description of the machine that the figures were measured on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("mien", "ai-edge-litert", "tflite-runtime")
 
 
 def machine() -> dict[str, Any]:
-    """Return processor, cores, load and versions; what the system does not say is None."""
+    """Return processor, cores, load and versions; None for what the system does not report."""
     return {
         "processor": processor(),
         "board": _text(Path("/proc/device-tree/model")),

@@ -1,4 +1,4 @@
-"""Times the network alone: threads, XNNPACK on and off, and what litert-benchmark says."""
+"""Times of the network alone: threads, XNNPACK on and off, litert-benchmark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BENCHMARK_TIMEOUT_S = 120.0
 
 
 def interpreter(model: Model, threads: int, xnnpack: bool) -> Any:
-    """Return an interpreter with random pixels set; off is the plain kernels of TFLite."""
+    """Return an interpreter with random pixels set; without XNNPACK, TFLite's plain kernels run."""
     kind = interpreter_class()
     options: dict[str, Any] = {}
     if not xnnpack:
@@ -49,7 +49,7 @@ def time_model(model: Model, threads: int, xnnpack: bool, runs: int) -> dict[str
 
 
 def litert_benchmark(model: Model, threads: int, runs: int) -> dict[str, Any] | None:
-    """Return what the interpreter's own package measures; None where it has no such command.
+    """Return the measurement of the interpreter's own benchmark; None if it is not installed.
 
     It runs in a process of its own, through the newer CompiledModel, with XNNPACK.
     """

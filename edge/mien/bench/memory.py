@@ -91,12 +91,12 @@ def measure_start(model: str, detector: str, runs: int) -> dict[str, Any]:
 
 
 def rss_mb() -> float | None:
-    """Return this process's resident memory in MB (10^6 bytes); None where it is not told."""
+    """Return the resident memory of this process in MB (10^6 bytes); None if unknown."""
     return _status("VmRSS")
 
 
 def peak_mb() -> float | None:
-    """Return the largest resident memory that this process has had, in MB.
+    """Return the peak resident memory of this process in MB.
 
     Not `ru_maxrss`, which a process inherits from the one that started it.
     """

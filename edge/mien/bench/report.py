@@ -1,4 +1,4 @@
-"""The document of `mien bench` as tables."""
+"""Text tables of a `mien bench` document."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ MEMORY_FRAMES = 300
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """How much is measured."""
+    """Options of a benchmark run."""
 
     frames: int  # of each scene
     threads: int  # of the classifier in the pipeline
@@ -43,7 +43,7 @@ class BenchOptions:
 
     @property
     def runs(self) -> int:
-        """How often one model or stage is run."""
+        """Runs of one model or stage."""
         return 20 if self.quick else 200
 
 

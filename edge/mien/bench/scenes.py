@@ -35,7 +35,7 @@ NOISE_FRAMES = 4  # pictures of noise, which take turns
 
 @dataclass(frozen=True)
 class SyntheticFace:
-    """One face and its path."""
+    """A portrait with its path through the scene."""
 
     pixels: npt.NDArray[np.float32]  # [n, n]; the face's box is the middle 1/CUTOUT_SIDES
     alpha: npt.NDArray[np.float32]  # [n, n], 0 to 1
@@ -70,7 +70,7 @@ class Scene:
         return Frame(index, index / FPS, np.asarray(noisy, np.uint8))
 
     def boxes(self, index: int) -> list[Box]:
-        """Return where the faces are in a frame, forehead to chin."""
+        """Return the true boxes of a frame, from forehead to chin."""
         turn = 2 * math.pi * index / (FPS * PERIOD_S)
         found = []
         for face in self._faces:

@@ -1,4 +1,4 @@
-"""The stages of one frame, each by itself, on the scene with one face at 640x480."""
+"""Stages of the pipeline, each alone, on the scene with one face at 640x480."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOP = 30  # frames of the scene that are shown over and over
 
 @dataclass(frozen=True)
 class Stage:
-    """One piece of work."""
+    """A stage to time."""
 
     name: str
     what: str
@@ -50,7 +50,7 @@ def _track(scene: Scene, detector: Detector) -> Callable[[], object]:
 
 
 def stages(classifier: Classifier, detector: Detector) -> list[Stage]:
-    """Return what a frame is made of; writing and encoding files are no part of it."""
+    """Return the stages of a frame, without writing and encoding files."""
     scene = Scene(1, WIDTH, HEIGHT)
     gray = scene.frame(0).gray
     box = scene.boxes(0)[0]

@@ -1,4 +1,4 @@
-"""Times of repeated work on one core, on the wall and of the CPU."""
+"""Wall and CPU times of repeated work on one core."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import cv2
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds of single runs, on the wall and of all threads of this process on the CPU.
+    """Wall times of single runs and CPU times of all threads of this process, in ms.
 
     On a machine that does other work too the wall's times hold that work; the CPU's do not.
     """
@@ -23,7 +23,7 @@ class Times:
     cpu: tuple[float, ...]
 
     def summary(self) -> dict[str, object]:
-        """Return what stands in the JSON: n, and min, median, mean and p95 of both, in ms."""
+        """Return the JSON fields: n, and min, median, mean and p95 of both, in ms."""
         return {"n": len(self.wall), "wall_ms": spread(self.wall), "cpu_ms": spread(self.cpu)}
 
 
@@ -55,14 +55,14 @@ class Stopwatch:
         self._cpu.append(cpu / 1e6)
 
     def times(self) -> Times:
-        """Return what was collected; raises ValueError where that is nothing."""
+        """Return the collected times; raises ValueError if there are none."""
         if not self._wall:
             raise ValueError("nothing was timed")
         return Times(tuple(self._wall), tuple(self._cpu))
 
 
 def measure(work: Callable[[], object], runs: int, warm_up: int = 3) -> Times:
-    """Run `work` some times for nothing, then `runs` times."""
+    """Return the times of `runs` calls of `work`, after some warm-up calls."""
     watch = Stopwatch()
     for _ in range(warm_up):
         work()
@@ -93,5 +93,5 @@ def one_core() -> Iterator[int | None]:
 
 
 def affinity() -> set[int]:
-    """Return the cores that this process may use; empty where the system does not say."""
+    """Return the cores that this process may use; empty if the system does not report them."""
     return set(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else set()

@@ -1,4 +1,4 @@
-"""Runs the int8 network: face bytes in, logits out."""
+"""Expression classifier: the int8 network, from face pixels to logits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.tflite.trial import check_runs
 
 
 class Classifier:
-    """One interpreter for its life, with XNNPACK as the interpreter's default has it.
+    """TFLite interpreter of one model, with XNNPACK by the interpreter's default.
 
     `threads` is the interpreter's number of threads; `profile` maps the logits. Raises UserError
     where the model does not fit its metadata or no interpreter is installed. Not for use from

@@ -1,4 +1,4 @@
-"""From logits to an emotion, its confidence and all probabilities."""
+"""Decoding: from logits to an emotion, its confidence and all probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNCERTAIN = "uncertain"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network reads in one face."""
+    """Expression of one face, as the network predicts it."""
 
     emotion: str  # the likeliest label, or "uncertain" under the model's threshold
     confidence: float  # 0 to 1, the largest probability, also where the emotion is "uncertain"
@@ -32,7 +32,7 @@ def softmax(logits: npt.NDArray[np.floating], temperature: float = 1.0) -> npt.N
 
 
 def decode_prediction(logits: npt.NDArray[np.floating], metadata: Metadata) -> Prediction:
-    """Return the reading of one face from its logits [K]."""
+    """Return the prediction for one face from its logits [K]."""
     probabilities = softmax(logits, metadata.temperature)
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])

@@ -34,7 +34,7 @@ class PredictionSmoother:
         self._certain = False
 
     def add(self, logits: npt.NDArray[np.floating], time: float) -> Prediction:
-        """Take in logits [K] of a time (s, going up); return what is shown from now on."""
+        """Add the logits [K] at a time (s, increasing); return the smoothed prediction."""
         if self.constant <= 0:
             self.prediction = decode_prediction(logits, self.metadata)
         else:

@@ -62,7 +62,7 @@ def calibrate(
     ] = False,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Teach Mien a face: fit a profile for --profile of the other commands.
+    """Fit a profile of a person, for --profile of the other commands.
 
     From a camera it asks for one expression after the other, three seconds each. The profile is
     measured on pictures that it was not fitted on, and is written only where it reads more of them
@@ -161,7 +161,7 @@ def _ask(prompt: str) -> str:
 
 
 def _captured(faces: list[Face]) -> str:
-    """Return what was read in a take, the most frequent first."""
+    """Return the predictions of a take as text, the most frequent first."""
     if not faces:
         return "  no face was seen"
     counts = Counter(max(face.probabilities, key=face.probabilities.__getitem__) for face in faces)

@@ -48,7 +48,7 @@ def load_run() -> Callable[..., None]:
 
 
 def load_service_options() -> UnitOptions:
-    """Return what the service's unit ought to be."""
+    """Return the options that the service's unit should have."""
     from mien.commands.service import service_options
 
     return service_options()

@@ -155,7 +155,7 @@ def _document(
     found: dict[str, dict[str, Any]],
     skipped: Sequence[str],
 ) -> dict[str, Any]:
-    """Return what is printed as JSON: the measures by `truth`, those by the other one aside."""
+    """Return the JSON document: the measures by `truth`, and those by the other truths."""
     others = {key: scores for key, scores in found.items() if key != NAMED[truth]}
     return {
         "model": {"name": metadata.name, "version": metadata.version, "sha256": metadata.sha256},
@@ -218,14 +218,14 @@ def _card(document: dict[str, Any], metadata: Metadata) -> str:
 
 
 def promise(metadata: Metadata, truth: str = "fer2013") -> dict[str, Any]:
-    """Return the measures that the converter wrote of this int8 model, {} where it wrote none."""
+    """Return the converter's measures of this int8 model, {} if there are none."""
     measured = metadata.metrics.get("people") if truth == "votes" else metadata.metrics
     measures = measured.get("int8") if isinstance(measured, dict) else None
     return measures if isinstance(measures, dict) else {}
 
 
 def _within(values: Any, keys: tuple[str, ...]) -> Any:
-    """Return what stands under the keys, None where there is nothing."""
+    """Return the value under nested keys, or None."""
     for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
     return values

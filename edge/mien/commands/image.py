@@ -34,7 +34,7 @@ from mien.outputs.annotate import annotate_photo
 from mien.outputs.jsonl import record
 from mien.pipeline.results import FrameResult
 from mien.pipeline.still import ImagePipeline
-from mien.sources.address import public
+from mien.sources.address import parse_address, public
 from mien.sources.base import Frame
 from mien.sources.images import list_pictures
 from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
@@ -45,7 +45,7 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True)
 class Read:
-    """A picture that was read."""
+    """Result of one picture."""
 
     file: str  # as it was named; an address without its password
     width: int  # px
@@ -140,7 +140,7 @@ def is_address(name: str) -> bool:
 
 
 def _expand(names: Sequence[str], failed: Callable[[str, UserError], None]) -> Iterator[str]:
-    """Yield the names, in place of a folder those of its pictures."""
+    """Yield the names, with folders replaced by their pictures."""
     for name in names:
         if is_address(name) or not Path(name).is_dir():
             yield name
@@ -152,7 +152,7 @@ def _expand(names: Sequence[str], failed: Callable[[str, UserError], None]) -> I
 
 
 class AnnotatedNames:
-    """Chooses where annotated pictures go, so that no two are one and none is an input."""
+    """Names of annotated pictures: all different, and none of them an input."""
 
     def __init__(self, folder: Path, inputs: Sequence[Path]) -> None:
         if folder.exists() and not folder.is_dir():
@@ -181,12 +181,12 @@ def _folded(path: Path) -> str:
 
 
 def _load(name: str, max_pixels: int, want_color: bool) -> tuple[Picture, str]:
-    """Return the picture of a path or an address, and how to call it: without a password."""
+    """Return the picture of a path or an address, and its name without a password."""
     if not is_address(name):
         return load_image(name, max_pixels, want_color), name
     from mien.sources.http_image import fetch_image
 
-    data, name = fetch_image(name), public(name)
+    data, name = fetch_image(parse_address(name)), public(name)
     return decode_image(data, name, max_pixels, want_color), name
 
 

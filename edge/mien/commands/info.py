@@ -82,7 +82,7 @@ def _accuracies(metrics: dict[str, Any]) -> Iterator[str]:
 
 
 def _tree(content: dict[str, Any], depth: int, fractions: bool = False) -> Iterator[str]:
-    """Yield a dict as indented lines; numbers that are fractions by their name as per cent."""
+    """Yield a dict as indented lines; values whose names mean fractions are in percent."""
     pad = "  " * depth
     width = max(len(printable(str(key))) for key in content)
     for key, value in content.items():

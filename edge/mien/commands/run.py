@@ -134,7 +134,7 @@ def run(
         try:
             with shutdown.waiting():
                 want_color = window or video is not None or web is not None
-                reading = ReadOptions(round(1e6 * max_megapixels), input_fps, insecure)
+                reading = ReadOptions(round(1e6 * max_megapixels), input_fps, insecure, every)
                 reopen = partial(
                     open_source, source, want_color, mode, status_line.say, give_up, reading
                 )
@@ -154,7 +154,7 @@ def run(
 
 
 def rate_limits(fps: float | None, budget: str) -> RateLimits:
-    """Return the limits of frame rate and load; raises UserError for what cannot be."""
+    """Return the limits of frame rate and load; raises UserError for invalid values."""
     if fps is not None and not 0 < fps <= 1000:
         raise UserError(f"--fps must be above 0 and at most 1000, got {fps:g}.")
     allowed = allowed_load(budget)
@@ -165,7 +165,7 @@ def rate_limits(fps: float | None, budget: str) -> RateLimits:
 
 
 def camera_mode(source: str, size: str | None, fps: float | None) -> CameraConfig:
-    """Return the settings of a camera; raises UserError for what no camera could give."""
+    """Return the settings of a camera; raises UserError for invalid values."""
     if size is not None and not is_camera(source):
         raise UserError(f"--size is for cameras; leave it out for {public(source)}.")
     default = CameraConfig()

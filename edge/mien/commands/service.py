@@ -1,4 +1,4 @@
-"""`mien service`: Mien as a systemd service that starts with the system and is watched."""
+"""`mien service`: installs Mien as a systemd service, supervised by a watchdog."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mien.systemd.unit import UnitOptions, unit_text
 NOT_ACTIVE = 3  # exit code of status, as systemctl's
 
 app = typer.Typer(
-    help="Run as a systemd service: hardened, watched, with its options in /etc/mien.toml.",
+    help="Run as a systemd service: sandboxed, supervised, with options in /etc/mien.toml.",
     rich_markup_mode="markdown",
     no_args_is_help=True,
 )
@@ -29,7 +29,7 @@ def install(
         bool, typer.Option("--print", help="Only print the unit that would be written.")
     ] = False,
 ) -> None:
-    """Install the service, or renew it after an upgrade or a change of /etc/mien.toml.
+    """Install the service, or update it after an upgrade or a change of /etc/mien.toml.
 
     Makes a user of its own in the group video, an example of /etc/mien.toml where there is none,
     and the unit. With neither page nor broker nor stream in the options it gets no network.
@@ -63,7 +63,7 @@ def uninstall(
 
 
 def describe_state(found: installer.ServiceState) -> str:
-    """Return the service's state for a reader."""
+    """Return the service's state as text."""
     if not found.installed:
         return "not installed: sudo mien service install"
     words = {"active": "runs", "activating": "is starting or waits for its camera"}
@@ -84,6 +84,6 @@ def describe_state(found: installer.ServiceState) -> str:
 
 
 def service_options() -> UnitOptions:
-    """Return what the unit has to be: for the service's file and environment, not the caller's."""
+    """Return the unit's options, from the service's file and environment, not the caller's."""
     settings = read_settings(run, None, installer.service_environment())
     return installer.unit_options({key: setting.value for key, setting in settings.items()}, CONFIG)

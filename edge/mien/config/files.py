@@ -40,7 +40,7 @@ def read_file(path: Path, known: Mapping[str, Parameter]) -> dict[str, Setting]:
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); check --config.") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path} is no text in UTF-8; save it as such.") from None
+        raise UserError(f"{path} is not text in UTF-8; save it as UTF-8.") from None
     try:
         entries = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

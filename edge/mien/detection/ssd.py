@@ -38,7 +38,7 @@ class SsdDetector:
         self._centers, self._strides = cells(self._height, self._width)
         by_size = {shape[-1]: index for index, shape in enumerate(self._network.output_shapes)}
         if {(len(self._strides), size) for size in (1, 4, 10)} != set(self._network.output_shapes):
-            raise UserError(f"{name} is no face detector of `mien-convert detector`.")
+            raise UserError(f"{name} is not a face detector of `mien-convert detector`.")
         self._order = [by_size[size] for size in (1, 4, 10)]
 
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:

@@ -1,1 +1,1 @@
-"""What `mien doctor` looks at: one small file per group of checks."""
+"""Checks of `mien doctor`: one file per group."""

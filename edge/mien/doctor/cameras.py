@@ -1,4 +1,4 @@
-"""The cameras that each back-end finds, and whether this user may use them."""
+"""Check: cameras that each back-end finds, and permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One check of `mien doctor`: what was looked at, how it is, what was found and what to do."""
+"""Result type of a check: name, state, finding and remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STATES = ("ok", "warn", "fail", "skip")
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check."""
+    """Result of one check."""
 
     name: str
     state: str  # of STATES; "skip": there was nothing to look at here
@@ -22,7 +22,7 @@ Group = Callable[[], Iterable[Check]]
 
 
 def run(name: str, group: Group) -> list[Check]:
-    """Return a group's checks; what goes wrong inside one is itself a finding, never a crash."""
+    """Return the checks of a group; an exception inside becomes a failed check."""
     done: list[Check] = []
     try:
         done.extend(group())

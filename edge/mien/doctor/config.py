@@ -1,4 +1,4 @@
-"""The options in /etc/mien.toml and in the environment."""
+"""Check: options in /etc/mien.toml and in the environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model: whole, run by fast kernels, and giving its reference answer on its reference face."""
+"""Check: the model file, fast kernels, and the reference prediction on a reference face."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def model(name: str = "mien", threads: int = 1) -> Iterator[Check]:
 
 
 def answer(classifier: Any, picture: str) -> dict[str, Any]:
-    """Return box and probabilities of the largest face in a picture of the demo's."""
+    """Return box and probabilities of the largest face in a demo picture."""
     from mien.detection import open_detector
     from mien.image import load_image
     from mien.pipeline.still import ImagePipeline

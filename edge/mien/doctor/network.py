@@ -1,4 +1,4 @@
-"""The page's port and the broker, where the options ask for them."""
+"""Check: port of the page, and the broker, if the options use them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def page(address: str, service_runs: bool = False) -> Check:
             probe.bind((host, number))
         except socket.gaierror:
             remedy = "give 127.0.0.1, or 0.0.0.0 for all its networks"
-            return Check("page", "fail", f"{host} is no address of this machine", remedy)
+            return Check("page", "fail", f"{host} is not an address of this machine", remedy)
         except OSError as error:
             if service_runs:
                 return Check("page", "ok", f"http://{host}:{number}/, by the service")

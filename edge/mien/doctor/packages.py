@@ -1,4 +1,4 @@
-"""The Python packages: what is there, and what does not go together."""
+"""Check: Python packages, their versions and conflicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def packages(root: Path = board.SYSTEM_ROOT, versions: Versions = installed) -> 
 
 
 def imported(name: str) -> tuple[Any, str]:
-    """Return a module, and why it does not import (empty where it does)."""
+    """Return a module, and the reason why it cannot be imported (empty if it can)."""
     try:
         return importlib.import_module(name), ""
     except Exception as error:  # a clash of NumPys is an ImportError, a ValueError or others
@@ -105,7 +105,7 @@ def _interpreter(versions: Versions) -> Check:
 
 
 def _picamera2(root: Path) -> Check:
-    """Check whether this Python sees the picamera2 that only apt has."""
+    """Check whether this Python finds picamera2, which only apt provides."""
     from_apt = (root / DIST_PACKAGES / "picamera2").is_dir()
     module, why = imported("picamera2")
     if module is not None:

@@ -15,10 +15,10 @@ LOOK = "journalctl -u mien -n 50"
 
 
 def service(options: UnitOptions, root: Path = SYSTEM_ROOT) -> Iterator[Check]:
-    """Check the service; `wanted` is what its unit ought to be now."""
+    """Check the service; `options` are those that its unit should have."""
     host = installer.Host(root)
     if not host.has_systemd() or shutil.which("systemctl") is None:
-        yield Check("service", "skip", "systemd does not run this machine")
+        yield Check("service", "skip", "this machine does not use systemd")
         return
     found = installer.service_state(host, options)
     if not found.installed:

@@ -1,1 +1,1 @@
-"""Tells an MQTT broker, and so Home Assistant, what is read in the faces."""
+"""MQTT output with Home Assistant discovery."""

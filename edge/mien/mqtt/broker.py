@@ -1,4 +1,4 @@
-"""Which broker, as whom and under which topic: `--mqtt mqtt[s]://[user@]host[:port][/topic]`."""
+"""Broker address, user and topic: `--mqtt mqtt[s]://[user@]host[:port][/topic]`."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MAX_TOPIC_LENGTH = 200  # characters; with what follows far below MQTT's 65,535
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker; holds no password, so that it may be shown."""
+    """A broker's address, without its password."""
 
     host: str
     port: int
     tls: bool
     user: str | None
-    topic: str  # under which everything is said, without a slash at either end
+    topic: str  # prefix of all topics, without a slash at either end
 
     @property
     def shown(self) -> str:
-        """What a person calls it."""
+        """Host and port, for messages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def identity(self) -> str:
-        """What tells this device from every other at the broker: made of the topic."""
+        """Identifier of this device at the broker, made from the topic."""
         return re.sub(r"[^A-Za-z0-9_-]+", "_", self.topic)
 
 
@@ -44,16 +44,17 @@ def parse_broker(text: str) -> Broker:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
-        raise UserError(_wrong("its port or host is not one")) from None
+        raise UserError(_wrong("its host or port is not valid")) from None
     if parts.scheme not in DEFAULT_PORTS:
-        raise UserError(_wrong("it does not begin so"))
+        raise UserError(_wrong("it must start with mqtt:// or mqtts://"))
     if parts.password is not None:
         raise UserError(
             "--mqtt must not hold a password: everybody on this machine can read a command line. "
             f"Put it into the environment variable {PASSWORD_VARIABLE} or --mqtt-password-file."
         )
     if not parts.hostname or parts.query or parts.fragment or port == 0:
-        raise UserError(_wrong("the host is missing" if not parts.hostname else "more follows"))
+        why = "a query or fragment follows" if parts.hostname else "the host is missing"
+        raise UserError(_wrong(why))
     user = unquote(parts.username) if parts.username else None
     return Broker(
         parts.hostname,
@@ -92,6 +93,6 @@ def _topic(parts: SplitResult) -> str:
 
 def _wrong(why: str) -> str:
     return (
-        f"--mqtt is no broker's address ({why}); write it as mqtt://broker.local/mien/kitchen, "
+        f"Invalid --mqtt ({why}): write it as mqtt://broker.local/mien/kitchen, "
         "mqtts:// for an encrypted connection."
     )

@@ -1,4 +1,4 @@
-"""MQTT as an output of a run: state on change and at a slow beat, from a thread of its own."""
+"""MQTT output: publishes the state on change and every 30 s, from its own thread."""
 
 from __future__ import annotations
 

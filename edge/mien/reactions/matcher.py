@@ -1,4 +1,4 @@
-"""Follows one rule through the frames and says when it is time to act."""
+"""Rule matcher: evaluates one rule over time and triggers its action."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WHOLE_FRAME = 0  # the key of a rule that is not for each face by itself
 
 @dataclass
 class RuleState:
-    """How far one face, or the picture as a whole, is with a rule. Times are s of the source."""
+    """State of a rule for one face, or for the whole picture. Times are s of the source."""
 
     since: float | None = None  # when the condition began to hold
     broken_since: float | None = None  # when it was last seen not to, if it is broken off now
@@ -25,14 +25,14 @@ class RuleState:
 
 @dataclass(frozen=True)
 class Trigger:
-    """The moment at which a rule acts."""
+    """A moment at which a rule acts."""
 
     since: float  # s, when the condition began to hold
     face: Face | None  # the one it is about; None where there is none
 
 
 class RuleMatcher:
-    """One rule."""
+    """Evaluates one rule frame by frame."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -66,7 +66,7 @@ class RuleMatcher:
         return triggers
 
     def reset(self) -> None:
-        """Forget what was going on: the camera was lost, and nobody knows what happened."""
+        """Forget the conditions that hold: the camera was lost in between."""
         for state in self._states.values():
             state.since, state.broken_since, state.acted = None, None, False
 

@@ -1,4 +1,4 @@
-"""Reads a rule such as `sad>0.7 for 5s rest 60s: COMMAND or URL`; see docs/reactions.md."""
+"""Rules: parses `sad>0.7 for 5s rest 60s: COMMAND or URL`; see docs/reactions.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mien.pipeline.results import FrameResult
 TIME_UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_REST_S = 30.0  # s in which a rule that has acted does not act again
 LEVEL_HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
-RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: aplay alarm.wav'"
 
 _RULE_PATTERN = re.compile(
     r"(?:(?P<scope>any|each|all)\s+)?"
@@ -30,7 +30,7 @@ _RULE_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Rule:
-    """When to act, and how."""
+    """A condition and the action to take."""
 
     text: str  # the condition as it was written
     scope: str  # "any" face, "each" for itself, "all" of them
@@ -44,7 +44,7 @@ class Rule:
     url: str | None  # or where to post
 
     def holds(self, reading: Prediction, already: bool) -> bool:
-        """Whether one face fulfils the condition; `already` where it did just before.
+        """Return whether one face meets the condition; `already` if it did just before.
 
         What has begun ends only a little beyond the level, so that a value that trembles there
         does not begin again and again (hysteresis).
@@ -58,7 +58,7 @@ class Rule:
         return value > self.level - slack if self.above else value < self.level + slack
 
     def holds_of(self, result: FrameResult, already: bool) -> bool:
-        """Whether a frame as a whole does."""
+        """Return whether a frame as a whole meets the condition."""
         if not self.present:
             return not result.faces
         held = [self.holds(face.prediction, already) for face in result.faces]
@@ -71,19 +71,19 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
     condition, target = condition.strip(), target.strip()
     if not colon or not target:
         raise UserError(
-            f"--on '{_short(text)}' says not what to do; write a condition, a colon and a command "
-            f"or URL, {RULE_EXAMPLE}."
+            f"--on '{_short(text)}' has no action after the condition; write a condition, a colon "
+            f"and a command or URL, {RULE_EXAMPLE}."
         )
     match = _RULE_PATTERN.fullmatch(condition)
     if match is None:
         raise UserError(
-            f"--on '{_short(condition)}' is no condition; write what is seen, how long it lasts "
+            f"--on '{_short(condition)}' is not a condition; write what is seen, how long it lasts "
             f"and what to do, {RULE_EXAMPLE}."
         )
     label = match["label"]
     if label is not None and label not in (*labels, UNCERTAIN):
         known = ", ".join((*labels, UNCERTAIN, "face", "no face"))
-        raise UserError(f"--on knows no '{label}'; this model can read {known}.")
+        raise UserError(f"Unknown label '{label}' in --on; this model has {known}.")
     level = None
     if match["level"] is not None:
         level = float(match["level"]) / (100 if match["percent"] else 1)
@@ -94,7 +94,7 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
         if not 0 < level < 1:
             raise UserError(f"--on '{condition}': a probability lies between 0 and 1, as 0.7.")
     if match["no"] and match["scope"]:
-        raise UserError(f"--on '{condition}': where no face is there is no {match['scope']}.")
+        raise UserError(f"--on '{condition}': no face cannot be combined with {match['scope']}.")
     command, url = _target(target)
     return Rule(
         condition,
@@ -116,7 +116,7 @@ def _seconds(text: str | None, condition: str, default: float) -> float:
     match = re.fullmatch(r"([0-9.]+)\s*([a-z]*)", text.strip())
     if match is None or (match[2] or "s") not in TIME_UNITS_S:
         raise UserError(
-            f"--on '{condition}': {text.strip()} is no time; write 500ms, 5s, 2min or 1h."
+            f"--on '{condition}': {text.strip()} is not a duration; write 500ms, 5s, 2min or 1h."
         )
     return float(match[1]) * TIME_UNITS_S[match[2] or "s"]
 
@@ -139,7 +139,7 @@ def _target(target: str) -> tuple[tuple[str, ...] | None, str | None]:
         raise UserError(f"--on has an empty command; write one, {RULE_EXAMPLE}.")
     if shutil.which(words[0]) is None:
         there = os.path.exists(words[0])  # noqa: PTH110
-        why = "is not executable" if there else "is no program on this machine"
+        why = "is not executable" if there else "is not a program on this machine"
         raise UserError(
             f"--on: {_short(words[0])} {why}; give a program's name or path (no shell reads it)."
         )

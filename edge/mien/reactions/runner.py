@@ -1,4 +1,4 @@
-"""Runs a command or posts to a URL, in a thread of its own, with the event as JSON."""
+"""Action runner: starts a command or posts to a URL in its own thread, with the event as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class ActionRunner:
-    """Acts for one rule, one event after the other."""
+    """Runs the actions of one rule, one after the other."""
 
     def __init__(self, rule: Rule, say: Say, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         self.dropped = 0

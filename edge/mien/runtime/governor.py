@@ -1,4 +1,4 @@
-"""Keeps a run within what the board can do: how hard to search, and how often to take a frame."""
+"""Load governor and frame rate limit: keep a run within what the board can do."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from collections.abc import Callable
 from mien.board import cpu_temperature, throttling
 from mien.errors import UserError
 
-AUTO_LOAD = 0.85  # share of the time between two frames that may be spent on one, with `auto`
-MIN_COMPUTE_BUDGET = 0.2  # effort; under it faces would be lost, and frames are dropped instead
-RAISE_BUDGET_BELOW = 0.7  # share of the allowed load under which the effort rises again
-ADJUST_INTERVAL_S = 0.5  # s between two changes of the effort
-BOARD_CHECK_INTERVAL_S = 5.0  # s between two looks at the board's temperature
+AUTO_LOAD = 0.85  # share of the time between two frames that `auto` may spend on one
+MIN_COMPUTE_BUDGET = 0.2  # below it faces would be lost: then frames are dropped instead
+RAISE_BUDGET_BELOW = 0.7  # share of the allowed load below which the budget rises again
+ADJUST_INTERVAL_S = 0.5  # s between two changes of the budget
+BOARD_CHECK_INTERVAL_S = 5.0  # s between two readings of the board's temperature
 HOT_C = 80.0  # deg C, from which a Raspberry Pi lowers its clock
 COOLED_DOWN_C = 77.0  # deg C, under which it has cooled down
 THROTTLING_REASONS = {"throttled", "soft temperature limit"}  # of mien.board.THROTTLE_BITS
-HOT_COMPUTE_BUDGET = 0.4  # the most that is spent while it is hot
+HOT_COMPUTE_BUDGET = 0.4  # largest budget while the board is hot
 
 
 class LoadGovernor:
-    """Chooses the effort (0 to 1) that keeps the load at or under `allowed`.
+    """Chooses the compute budget (0 to 1) that keeps the load at or below `allowed`.
 
-    The load is the share of the time between two frames that is spent on one. Searching less often
-    comes before dropping frames: only where the least effort is still too much does a live source
-    replace frames unseen. A board that is hot or throttled is spared, before its clock is lowered
-    for it.
+    The load is the share of the time between two frames that is spent on one. The budget lowers how
+    often faces are searched; frames are dropped only where the smallest budget is still too much.
+    A board that is hot or throttled gets less, before its firmware lowers the clock.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class LoadGovernor:
         self._hot = False
 
     def update(self, busy: float, interval: float) -> float:
-        """Count a frame that took `busy` s of `interval` s; return the effort from now on."""
+        """Count a frame that took `busy` s of `interval` s; return the new budget."""
         load = min(busy / interval, 10.0) if interval > 0 else 0.0
         self._load = load if self._load is None else self._load + 0.1 * (load - self._load)
         now = self._clock()
@@ -60,7 +59,7 @@ class LoadGovernor:
 
 
 def is_board_hot(before: bool) -> bool:
-    """Whether the board is to be spared, if it was `before`; False where it does not say."""
+    """Return whether the board is hot or throttled, if it was `before`; False if unknown."""
     state = throttling()
     if state is not None and not THROTTLING_REASONS.isdisjoint(state.now):
         return True
@@ -69,7 +68,7 @@ def is_board_hot(before: bool) -> bool:
 
 
 class FrameRateLimiter:
-    """Holds a run at `fps` frames a second at most; the CPU sleeps meanwhile."""
+    """Limits a run to `fps` frames per second; sleeps in between."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class FrameRateLimiter:
         self._due = clock()
 
     def wait(self) -> None:
-        """Sleep until the next frame is due; what was late is not made up for."""
+        """Sleep until the next frame is due. A late frame does not bring the next one forward."""
         now = self._clock()
         if now < self._due:
             self._sleep(self._due - now)
@@ -90,7 +89,7 @@ class FrameRateLimiter:
 
 
 def allowed_load(budget: str) -> float | None:
-    """Return what `--budget` allows, a share of a core; None for no bound.
+    """Return the share of a core that `--budget` allows; None without a bound.
 
     `auto`, `full` or a percentage of one core. Raises UserError for anything else.
     """
@@ -102,7 +101,6 @@ def allowed_load(budget: str) -> float | None:
         share = 0.0
     if not 0.01 <= share <= 1:
         raise UserError(
-            f"--budget {budget} is none: give auto, full, or the percentage of one core that may "
-            "be used, 1 to 100."
+            f"Invalid --budget '{budget[:50]}': use auto, full or 1 to 100 (percent of one core)."
         )
     return share

@@ -1,4 +1,4 @@
-"""The outputs that tell others: the page, MQTT, reactions; checked and opened before the frames.
+"""Integrations (page, MQTT, reactions): validated and opened before the first frame.
 
 Each is imported only where it is asked for: servers, TLS and HTTP cost every start of `mien` 0.04 s
 of CPU (0.25 to 0.21) and 5 MB.
@@ -33,7 +33,7 @@ class IntegrationOptions:
     rules: tuple[Rule, ...]
 
     def pause_switch(self) -> PauseSwitch | None:
-        """Return a new switch, where somebody may pause the camera."""
+        """Return a new switch if an integration can pause the camera."""
         return PauseSwitch() if self.broker or self.page else None
 
 
@@ -50,7 +50,7 @@ def check_integrations(
     recording: str | None = None,
     trusted_proxy: str | None = None,
 ) -> IntegrationOptions:
-    """Return what was asked for; raises UserError for what cannot be, or lacks its extra."""
+    """Return the checked options; raises UserError if one is invalid or lacks its packages."""
     page = broker = password = None
     if web is not None:
         from mien.web.binding import (

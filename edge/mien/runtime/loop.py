@@ -1,4 +1,4 @@
-"""The loop of `mien run`: frames in, results out, until the source ends or somebody stops it."""
+"""Main loop of `mien run`: frames in, results out, until the source ends or is stopped."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from mien.signals import ShutdownRequested, ShutdownSignal
 from mien.sources import Change, Frame, Source, SourceLost
 from mien.sources.live import LiveSource
 from mien.sources.pausable import PausableSource
+from mien.sources.snapshot import SnapshotSource
 from mien.systemd.notify import Heartbeat
 
 EXIT_SOURCE_LOST = 4  # exit code where a camera or stream ended by itself
 
 
 class TimeLimitReached(Exception):
-    """The time that was asked for has gone by while the source was looked for."""
+    """The duration of the run has passed while a lost source was reopened."""
 
 
 @dataclass(frozen=True)
 class RateLimits:
-    """How fast frames are taken, and how much may be spent on one."""
+    """Limits of the frame rate and of the load."""
 
     limiter: FrameRateLimiter | None = None  # None: as fast as they come
     governor: LoadGovernor | None = None  # None: full effort at every frame
@@ -68,7 +69,7 @@ def run_loop(
         if first is not None and time.monotonic() - first >= limit:
             raise TimeLimitReached
 
-    if isinstance(source, (LiveSource, PausableSource)):
+    if isinstance(source, (LiveSource, PausableSource, SnapshotSource)):
         source.trying = keep_alive
     try:
         for item in limited_frames(source, options, shutdown, limits.limiter):

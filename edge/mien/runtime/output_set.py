@@ -1,4 +1,4 @@
-"""Everything that a run writes: what was asked for, whether it can be, and all of it together."""
+"""Outputs of a run: their options, validation, and all of them as one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEFAULT_VIDEO_FPS = 25.0  # of --video where the source does not say its rate
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What a run is to write, and when it is to end."""
+    """Files and windows of a run, and when it ends."""
 
     jsonl: str | None
     csv: Path | None
@@ -43,7 +43,7 @@ class OutputOptions:
 
 
 class Output(Protocol):
-    """Something that is told of every frame; it must not keep the run waiting."""
+    """Consumer of every frame and result; must not block the run."""
 
     def write(self, frame: Frame, result: FrameResult) -> None:
         """Take a frame and what is shown of it."""
@@ -111,7 +111,7 @@ class OutputSet:
                 output.write(frame, result)
 
     def changed(self, change: Change) -> None:
-        """Say everywhere that the source was lost or is back."""
+        """Pass on that the source was lost or is back."""
         for output in (*self._integrations, *self._records):
             output.changed(change)
 

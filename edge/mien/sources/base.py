@@ -108,6 +108,7 @@ class ReadOptions:
     max_pixels: int = MAX_PIXELS  # of a picture; one with more is refused before it is decoded
     input_fps: float | None = None  # frames per second of a video file, instead of its own times
     insecure: bool = False  # take https and rtsps from servers whose certificate is not trusted
+    every_s: float | None = None  # s between two pictures of a snapshot address; None: one picture
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,17 @@ from http.client import HTTPException
 
 from mien.errors import UserError
 from mien.image import MAX_FILE_BYTES
-from mien.sources.address import parse_address
+from mien.sources.address import Address
 from mien.sources.http import open_http, unreachable
 
 CHUNK_BYTES = 1 << 16
 
 
-def fetch_image(url: str, insecure: bool = False) -> bytes:
-    """Return the bytes behind an http:// or https:// address; at most MAX_FILE_BYTES.
+def fetch_image(address: Address, insecure: bool = False) -> bytes:
+    """Return the bytes of the picture at an http:// or https:// address; at most MAX_FILE_BYTES.
 
     Raises UserError with the cause.
     """
-    address = parse_address(url)
     if address.scheme not in ("http", "https"):
         raise UserError(f"{address.name} is a stream; read it with `mien run`.")
     data = bytearray()

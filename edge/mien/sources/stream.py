@@ -16,9 +16,14 @@ from mien.sources.frame_grabber import open_interruptible
 from mien.sources.http import OPEN_S, open_http, refusal, tls_context, unreachable
 from mien.sources.live import LiveSource
 from mien.sources.mjpeg import MjpegDevice
+from mien.sources.snapshot import SnapshotSource
 from mien.sources.video import MAX_FAILED_READS, VideoSource, frame_count, open_capture, squared
 
 PAGES = ("text/html", "application/xhtml+xml")
+
+
+class _SinglePicture(UserError):
+    """The address is the snapshot of a camera, not its stream."""
 
 
 class StreamDevice:
@@ -71,10 +76,11 @@ def open_stream(
     say: Say,
     give_up: float | None = None,
     options: ReadOptions | None = None,
-) -> LiveSource | VideoSource:
-    """Open an address; a file that a server holds has an end and is read whole, as a video.
+) -> LiveSource | VideoSource | SnapshotSource:
+    """Open an address: a stream, a video file that a server holds, or the snapshot of a camera.
 
-    Raises UserError with the cause where it does not answer or gives nothing that can be read.
+    A file is read whole, as a video. Raises UserError with the cause where the server does not
+    answer or gives nothing that can be read.
     """
     options = options or ReadOptions()
     address = parse_address(url)
@@ -82,7 +88,10 @@ def open_stream(
     def connect() -> MjpegDevice | StreamDevice:
         return _connect(address, want_color, stall_s, options.insecure)
 
-    device = open_interruptible(connect)
+    try:
+        device = open_interruptible(connect)
+    except _SinglePicture:
+        return SnapshotSource(address, want_color, say, options.every_s, give_up, options.insecure)
     if isinstance(device, StreamDevice) and frame_count(device.capture) is not None:
         return VideoSource(device.name, device.capture, want_color, say, options.input_fps)
     return LiveSource(device, connect, say, stall_s, give_up)
@@ -103,10 +112,7 @@ def _connect(
                 f"{address.name} is a web page, not a stream; give the stream's own address."
             )
         if kind.startswith("image/"):
-            raise UserError(
-                f"{address.name} is a single picture ({kind}), not a stream; read it with "
-                "`mien image`."
-            )
+            raise _SinglePicture(f"{address.name} is a single picture ({kind}), not a stream.")
     elif address.scheme == "rtsps" and not insecure:
         _check_certificate(address)
     return StreamDevice(address, want_color, stall_s, insecure)

@@ -1,4 +1,4 @@
-"""Installs, asks and removes the service: user, config file, unit."""
+"""Installer of the service: user, options file, unit, and their removal."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Host:
 
 @dataclass(frozen=True)
 class ServiceState:
-    """What systemd says of the service."""
+    """Status of the service, as systemd reports it."""
 
     installed: bool
     active: str  # "active", "activating", "failed", "inactive"
@@ -79,7 +79,7 @@ class ServiceState:
 
 
 def service_environment(file: Path = ENVIRONMENT_FILE) -> dict[str, str]:
-    """Return the variables that the service is given; none where this user may not read them."""
+    """Return the service's environment variables; none if this user cannot read the file."""
     try:
         lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -91,7 +91,7 @@ def service_environment(file: Path = ENVIRONMENT_FILE) -> dict[str, str]:
 def unit_options(
     values: Mapping[str, Any], config: Path, program: Path | None = None
 ) -> UnitOptions:
-    """Return what the unit has to be for the options of a run."""
+    """Return the unit's options for the options of a run."""
     return UnitOptions(
         program or Path(sys.prefix) / "bin" / "mien",
         config,
@@ -165,9 +165,9 @@ def uninstall(host: Host, purge: bool = False) -> list[str]:
 
 
 def service_state(host: Host, options: UnitOptions) -> ServiceState:
-    """Return what systemd says of the service; raises UserError where there is no systemd."""
+    """Return the status of the service; raises UserError where there is no systemd."""
     if not host.has_systemd():
-        raise UserError("systemd does not run this machine, so there is no service to ask for.")
+        raise UserError("This machine does not use systemd, so there is no service.")
     names = (
         *("LoadState", "ActiveState", "UnitFileState", "StatusText", "ActiveEnterTimestamp"),
         *("NRestarts", "Result", "MemoryCurrent"),
@@ -193,11 +193,11 @@ def check_host(host: Host) -> None:
     """Raise UserError where no service can be installed."""
     if not host.has_systemd():
         raise UserError(
-            "systemd does not run this machine; start `mien run` by what does, "
+            "This machine does not use systemd; start `mien run` from your init system, "
             "or see the unit with `mien service install --print`."
         )
     if os.geteuid() != 0 and host.root == Path("/"):
-        raise UserError("Only root may change services; put sudo in front.")
+        raise UserError("Only root can change services; run it with sudo.")
 
 
 def check_program(program: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tells systemd that the service has started, is alive and ends (sd_notify(3), without libsystemd).
+"""Notifications to systemd: ready, alive, stopping (sd_notify(3), without libsystemd).
 
 A datagram to the socket that NOTIFY_SOCKET names is all there is to it. Nothing is sent, and
 nothing costs, where no service manager asked for it.

@@ -1,4 +1,4 @@
-"""The text of mien.service: what the service may do, and when systemd takes it for dead."""
+"""Unit file of the service: sandbox, watchdog, network."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
 
 @dataclass(frozen=True)
 class UnitOptions:
-    """What a unit depends on."""
+    """Options of the unit file."""
 
     program: Path  # the `mien` of the virtual environment
     config: Path
@@ -139,7 +139,7 @@ def unit_text(options: UnitOptions) -> str:
 
 
 def watchdog_timeout(options: UnitOptions) -> int:
-    """Return how many seconds without a sign of life make the service a dead one."""
+    """Return the watchdog's timeout, s: longer than the slowest frames and a lost camera need."""
     slow = 3 / options.fps if options.fps else 0.0
     return round(max(WATCHDOG_TIMEOUT_S, slow, (options.stall or 0.0) + WATCHDOG_TIMEOUT_S / 2))
 

@@ -14,14 +14,14 @@ from mien.errors import UserError
 
 @dataclass(frozen=True)
 class BindAddress:
-    """What `--web [HOST:]PORT` names."""
+    """Host and port of `--web [HOST:]PORT`."""
 
     host: str  # name or IP address; without brackets
     port: int  # 0 lets the system choose
 
     @property
     def loopback(self) -> bool:
-        """Whether only programs on this machine reach it."""
+        """Whether it is reachable from this machine only."""
         if self.host == "localhost":
             return True
         try:
@@ -84,7 +84,7 @@ def parse_bind_address(text: str) -> BindAddress:
     match = re.fullmatch(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/@]*):)?([0-9]{1,5})", text.strip())
     if match is None or int(match[2]) > 65535:
         raise UserError(
-            f"--web {text[:100]} is no address; give a port, as 8080, or host and port, as "
+            f"Invalid --web '{text[:100]}': give a port, as 8080, or host and port, as "
             "0.0.0.0:8080 or [::1]:8080."
         )
     host = "127.0.0.1" if match[1] is None else match[1].strip("[]") or "0.0.0.0"
@@ -129,8 +129,8 @@ def listen_on(address: BindAddress) -> socket.socket:
         )
     except socket.gaierror:
         raise UserError(
-            f"--web {address.host} is no address of this machine; give 127.0.0.1, or 0.0.0.0 for "
-            "all its networks."
+            f"--web {address.host} is not an address of this machine; give 127.0.0.1, or 0.0.0.0 "
+            "for all its networks."
         ) from None
     family, _, _, _, place = found[0]
     try:

@@ -1,4 +1,4 @@
-"""The live picture: one slot with the newest frame, drawn and encoded once for all who look."""
+"""MJPEG broadcaster: the newest frame, annotated and encoded once for all viewers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BOUNDARY = "mien-picture"
 
 @dataclass(frozen=True)
 class LatestFrame:
-    """A frame that could be looked at."""
+    """The newest frame with its result."""
 
     number: int  # counts the frames that were put here
     frame: Frame
@@ -56,7 +56,7 @@ class MjpegBroadcaster:
         self._painted = 0.0  # s of the loop's clock, of the last encoding
 
     def publish(self, frame: Frame, result: FrameResult, hidden: tuple[Box, ...]) -> None:
-        """Leave a frame for whoever looks; takes microseconds and never waits."""
+        """Publish a frame to the viewers; takes microseconds and never blocks."""
         self._number += 1
         self._latest = LatestFrame(self._number, frame, result, hidden)
         if self._awaited:

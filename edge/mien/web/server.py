@@ -1,4 +1,4 @@
-"""The page as an output of a run: takes frames and never waits for who looks at them."""
+"""Page output: serves the page from its own thread, without blocking the frames."""
 
 from __future__ import annotations
 

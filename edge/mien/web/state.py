@@ -1,4 +1,4 @@
-"""What the page shows besides the picture: faces, rates, the last minutes, the camera's state."""
+"""Page state: faces, rates, history, and the camera's state, for the API and metrics."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class PageState:
             return (self._arrived, self._number, self._lost is not None, self._is_paused())
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what /api/state says; docs/page.md describes it."""
+        """Return the content of /api/state; docs/page.md describes it."""
         temperature = self.temperature()
         with self._lock:
             result, now = self._result, self._clock()
@@ -190,7 +190,7 @@ class PageState:
         return self._since
 
     def _live(self, now: float) -> bool:
-        """Whether the last result says anything of the present."""
+        """Return whether the last result is current."""
         return (
             self._result is not None
             and self._lost is None

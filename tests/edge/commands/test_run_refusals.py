@@ -29,7 +29,7 @@ def write_no_video(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        ("missing.mp4", "is no file, folder or camera"),
+        ("missing.mp4", "is not a file, folder or camera"),
         ("cut.mp4 --jsonl o.jsonl --csv kept.csv --video o.mp4", "cannot be read as a video"),
         ("text.mp4 --csv kept.csv", "cannot be read as a video"),
         ("empty.mp4 --csv kept.csv", "is empty"),

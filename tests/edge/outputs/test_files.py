@@ -117,7 +117,7 @@ def test_csv_has_a_row_per_face_and_appears_when_it_is_whole(tmp_path: Path) -> 
             **{"id": "", "age": ""},
         },
         {
-            **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "1"},
+            **{"frame": "3", "time": "0.1200", "picture": "a, b.jpg", "face": "2"},
             **{"x": "10", "y": "20", "w": "30", "h": "40"},
             **{"emotion": "uncertain", "confidence": "0.5500"},
             **{"p_happy": "0.4500", "p_sad": "0.5500"},

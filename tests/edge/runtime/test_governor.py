@@ -107,5 +107,5 @@ def test_what_a_budget_allows(budget: str, share: float | None) -> None:
 
 @pytest.mark.parametrize("budget", ["", "0", "101", "-5", "much", "nan", "inf"])
 def test_no_budget(budget: str) -> None:
-    with pytest.raises(UserError, match="give auto, full, or the percentage"):
+    with pytest.raises(UserError, match="use auto, full or 1 to 100"):
         allowed_load(budget)

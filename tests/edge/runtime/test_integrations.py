@@ -96,17 +96,17 @@ def test_everything_at_once(model_path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--web", "nowhere"], "is no address"),
+        (["--web", "nowhere"], "Invalid --web"),
         (["--web", "8080", "--token", "short"], "--token is shorter"),
         (["--token", "long-enough-a-token"], "give --web too"),
         (["--web-root", "/mien"], "give --web too"),
         (["--web", "0", "--web-root", "http://x"], "Invalid --web-root"),
         (["--web", "0", "--allow-host", "a b"], "Invalid --allow-host"),
-        (["--mqtt", "broker"], "is no broker's address"),
+        (["--mqtt", "broker"], "must start with mqtt://"),
         (["--mqtt", "mqtt://u:hunter22@b/t"], "MIEN_MQTT_PASSWORD"),
         (["--mqtt-password-file", "/etc/hostname"], "give that too"),
-        (["--on", "sad>0.7"], "says not what to do"),
-        (["--on", "bored: true"], "knows no 'bored'"),
+        (["--on", "sad>0.7"], "has no action after the condition"),
+        (["--on", "bored: true"], "Unknown label 'bored'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_opened(

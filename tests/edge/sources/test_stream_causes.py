@@ -9,13 +9,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import write_clip
 from made import DATA
 from mien.errors import UserError
 from mien.sources import Frame, ReadOptions, SourceLost, open_source
 from mien.sources.mjpeg import jpeg_end
+from mien.sources.video import open_capture
 from mjpeg_server import FRAMES, Quiet, number_of
 
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -70,7 +73,6 @@ def plain(code: int, kind: str = "text/html", body: bytes = b"x") -> Answer:
         (plain(404), r"does not exist on this server \(404"),
         (plain(503), "answers 503"),
         (plain(200), "is a web page, not a stream"),
-        (plain(200, "image/jpeg"), r"is a single picture \(image/jpeg\), not a stream"),
         (plain(200, "video/mp4", b"none" * 50), "nothing that can be read as a video stream"),
     ],
 )
@@ -170,6 +172,17 @@ def test_an_untrusted_certificate_is_refused_unless_any_is_accepted(kind: str) -
             source.close()
             assert isinstance(frame, Frame)
             assert np.ptp(frame.gray) < 3
+
+
+def test_ffmpeg_checks_certificates_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_clip(tmp_path / "clip.mp4").read_bytes()
+    with answering(plain(200, "video/mp4", clip), tls=True) as host:
+        address = f"https://{host}/clip.mp4"
+        assert not open_capture(address).isOpened()
+        accepted = open_source(address, options=ReadOptions(insecure=True))
+        assert len(list(accepted.frames())) == 12
+        monkeypatch.setenv("SSL_CERT_FILE", str(DATA / "localhost.pem"))  # now it is trusted
+        assert len(list(open_source(address).frames())) == 12
 
 
 def test_an_rtsp_server_that_refuses_is_quoted_and_tls_checked() -> None:

@@ -86,7 +86,7 @@ def test_what_is_no_video_is_refused_with_a_sentence(tmp_path: Path) -> None:
         "empty.mp4": "is empty",
         "text.mp4": "cannot be read as a video",
         "text.txt": "cannot be read as a video",
-        "missing.mp4": "is no file, folder or camera",
+        "missing.mp4": "is not a file, folder or camera",
     }.items():
         with pytest.raises(UserError, match=part) as caught:
             list(open_source(str(tmp_path / name)).frames())

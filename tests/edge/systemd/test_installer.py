@@ -245,7 +245,7 @@ def test_without_systemd_there_is_no_service(tmp_path: Path) -> None:
         lambda: installer.uninstall(installer.Host(tmp_path)),
         lambda: installer.service_state(installer.Host(tmp_path), ALONE),
     ):
-        with pytest.raises(UserError, match="systemd does not run this machine"):
+        with pytest.raises(UserError, match="This machine does not use systemd"):
             call()
 
 

@@ -195,7 +195,7 @@ def test_a_model_that_does_not_fit_is_refused_before_the_interpreter(
 
 def test_escapes_in_what_is_shown_do_not_reach_the_terminal(mien: Mien, tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.tflite", training={ESCAPES: [ESCAPES, "\x9b2J"]})
-    for options in ([], ["--json"]):
+    for options in (["--all"], ["--json"]):
         code, out, _ = mien("info", path, *options)
         assert code == 0
         assert all(c == "\n" or c.isprintable() for c in out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from mien_train.classifier import checkpoint
 from mien_train.classifier.batchnorm import plain
 from mien_train.classifier.distillation import Teacher
+from mien_train.classifier.interrupt import deferred_interrupt
 from mien_train.classifier.model import resized
 from mien_train.classifier.predict import logits, save_model
 from mien_train.classifier.recipe import Recipe
@@ -89,7 +91,10 @@ def fit(
     weights = state.get("weights")
     current = [stage.name for stage in stages].index(state["stage"])
     remaining = sum(s.epochs for s in stages[current:]) - state["epoch"]
-    with tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar:
+    with (
+        tqdm(total=remaining * len(batches), unit="batch", disable=None) as bar,
+        deferred_interrupt() as check_interrupt,
+    ):
         for stage in stages[current:]:
             if not stage.epochs:
                 continue
@@ -107,7 +112,7 @@ def fit(
                 weights = None
             for epoch in range(first, stage.epochs):
                 bar.set_description(f"{stage.name} {epoch + 1}/{stage.epochs}")
-                row = _fit_epoch(trainer, stage, epoch, batches, bar)
+                row = _fit_epoch(trainer, stage, epoch, batches, bar, check_interrupt)
                 if _validates(epoch, stage, recipe, len(validation.images) / len(train.images)):
                     found = _validate(run, trainer, stage, train, validation, state["best"])
                     row |= {f"val_{key}": found[key] for key in _VALIDATED}
@@ -191,12 +196,22 @@ def _prepare(
 
 
 def _fit_epoch(
-    trainer: Trainer, stage: Stage, epoch: int, batches: Batches, bar: tqdm
+    trainer: Trainer,
+    stage: Stage,
+    epoch: int,
+    batches: Batches,
+    bar: tqdm,
+    check_interrupt: Callable[[], None],
 ) -> dict[str, Any]:
     """Train for one epoch; returns a row of the log."""
     started = time.monotonic()
     batches.start(epoch)
-    tick = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: bar.update(1))
+
+    def end_batch(batch: int, logs: Any = None) -> None:
+        bar.update(1)
+        check_interrupt()
+
+    tick = keras.callbacks.LambdaCallback(on_train_batch_end=end_batch)
     found = trainer.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[tick]).history
     return {
         "epoch": epoch + 1,

@@ -1,1 +1,1 @@
-"""Reference pipelines that `mien bench` measures beside its own."""
+"""Baseline pipelines that `mien bench` compares with."""

@@ -1,4 +1,4 @@
-"""Mien's pipeline and others' on the same frames, one after the other, on the same core."""
+"""Comparison of Mien's pipeline with baselines on the same frames and the same core."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mien.pipeline.video import VideoPipeline
 
 @dataclass(frozen=True)
 class BaselineResult:
-    """What another pipeline made of one frame."""
+    """Times and boxes of a baseline for one frame."""
 
     wall_ms: float
     cpu_ms: float
@@ -33,14 +33,14 @@ class BaselineResult:
 
 
 class BaselineProcess:
-    """A running process of edge/mien/bench/baselines/tutorial.py or fer.py."""
+    """Running process of a baseline: edge/mien/bench/baselines/tutorial.py or fer.py."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes], what: str) -> None:
         self._process, self._log, self._what = process, log, what
         self.classifier: str = self._line()["classifier"]
 
     def process(self, gray: Gray) -> BaselineResult:
-        """Hand it a frame, uint8 [H, W], and wait."""
+        """Send a frame, uint8 [H, W], and wait for the result."""
         assert self._process.stdin
         height, width = gray.shape
         head = json.dumps({"width": width, "height": height}) + "\n"
@@ -91,7 +91,7 @@ def fer(python: Path) -> Iterator[BaselineProcess]:
     """Start the package `fer` by the Python of an environment that has it; raises UserError."""
     if not os.access(python, os.X_OK) or python.is_dir():
         raise UserError(
-            f"{python} is no Python that can be started; give --fer the bin/python of an "
+            f"{python} cannot be started as Python; give --fer the bin/python of an "
             "environment with `pip install fer`."
         )
     command = module_command("mien.bench.baselines.fer", python=str(python))
@@ -128,7 +128,7 @@ def compare(
     width: int = 640,
     height: int = 480,
 ) -> dict[str, Any]:
-    """Give each frame of the scene with one face to all; all run on the core of the caller."""
+    """Run all pipelines on each frame of the scene with one face, on the core of the caller."""
     pipeline, scene = build(), Scene(1, width, height)
     watch, found = Stopwatch(), DetectionCounts()
     answers: dict[str, list[BaselineResult]] = {name: [] for name in others}
@@ -159,7 +159,7 @@ def compare(
 
 
 def ratio(slow: Times, fast: Times) -> dict[str, float]:
-    """Return how many times as long the slow one takes: the means of the CPU's and wall's times."""
+    """Return the ratios of the mean CPU and wall times."""
     return {
         "cpu": round(sum(slow.cpu) / sum(fast.cpu), 1),
         "wall": round(sum(slow.wall) / sum(fast.wall), 1),

@@ -1,4 +1,4 @@
-"""The pipeline of the tutorial that Mien grew from, as a process that is handed frames.
+"""Baseline: the pipeline of the tutorial that Mien grew from, as a process that gets frames.
 
 Started by edge/mien/bench/baselines/compare.py as `python -m mien.bench.baselines.tutorial
 CLASSIFIER [FILE]`, so that
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def serve(start: Callable[[], tuple[str, Process]]) -> None:
-    """Say what reads, then answer the frames of standard input until there are no more."""
+    """Name the classifier, then answer the frames of standard input until its end."""
     # TensorFlow writes to file descriptor 1 too; the answers keep a descriptor of their own.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -67,7 +67,7 @@ def serve(start: Callable[[], tuple[str, Process]]) -> None:
 
 
 def process(frame: Pixels, classify: Classify) -> list[list[int]]:
-    """Do the tutorial's work for one frame, uint8 [H, W, 3], and return the boxes."""
+    """Run the tutorial's pipeline on one frame, uint8 [H, W, 3]; return the boxes."""
     cascade = cv2.CascadeClassifier(str(cascade_file()))
     gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
     boxes = [[int(value) for value in box] for box in cascade.detectMultiScale(gray)]
@@ -78,7 +78,7 @@ def process(frame: Pixels, classify: Classify) -> list[list[int]]:
 
 
 def cascade_file() -> Path:
-    """Return where the tutorial's cascade is."""
+    """Return the path of the tutorial's cascade."""
     folders = [Path(cv2.data.haarcascades)] if hasattr(cv2, "data") else []
     return next(folder / CASCADE for folder in (*folders, DEBIAN_CASCADES) if folder.is_dir())
 
