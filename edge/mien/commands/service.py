@@ -14,7 +14,7 @@ from mien.systemd.unit import UnitOptions, unit_text
 NOT_ACTIVE = 3  # exit code of status, as systemctl's
 
 app = typer.Typer(
-    help="Run as a systemd service: hardened, watched, with its options in /etc/mien.toml.",
+    help="Run as a systemd service: sandboxed, supervised, with options in /etc/mien.toml.",
     rich_markup_mode="markdown",
     no_args_is_help=True,
 )

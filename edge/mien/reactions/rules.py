@@ -20,7 +20,7 @@ DEFAULT_REST_S = 30.0  # s in which a rule that has acted does not act again
 SIGNALS = ("eyes", "perclos", "blinks")  # of alertness, with a level
 SIGNAL_HYSTERESIS = 0.1  # of a signal's level
 LEVEL_HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
-RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: aplay alarm.wav'"
 
 _RULE_PATTERN = re.compile(
     r"(?:(?P<scope>any|each|all)\s+)?"

@@ -265,7 +265,10 @@ def test_an_address_is_refused_in_a_sentence(page: WebOutput) -> None:
         served(f"127.0.0.1:{page.port}"),
     ):
         pass
-    with pytest.raises(UserError, match="not an address of this machine"), served("nowhere.invalid:0"):
+    with (
+        pytest.raises(UserError, match="not an address of this machine"),
+        served("nowhere.invalid:0"),
+    ):
         pass
     for token, words in (("short", "shorter"), ("with space in it", "letters")):
         with pytest.raises(UserError, match=words), served(token=token):
