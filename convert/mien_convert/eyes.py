@@ -27,7 +27,7 @@ from mien_convert.tflite_runner import logits as float_logits
 
 FORMAT = 1
 CALIBRATION_CROPS = 700
-STATES = {"eyes": "open eye", "mouth": "mouth as wide as in a yawn"}
+STATES = {"eyes": "an open eye", "mouth": "a mouth as wide as in a yawn"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def metadata(model: Path, part: Part, made: ConvertedPart, name: str, terms: str
             "span": part.shape.span,
             "below": part.shape.below,
         },
-        "outputs": [f"logit of an {STATES[part.name]}", "logit that it can be seen"],
+        "outputs": [f"logit of {STATES[part.name]}", "logit that it can be seen"],
         "temperature": round(made.temperature, 4),
         "metrics": {
             "float": [_rounded(row) for row in made.float_rows],
@@ -151,7 +151,7 @@ def card(fields: dict[str, Any], made: ConvertedPart, part: Part, commands: Sequ
     shape = part.shape
     parts = [
         f"# {fields['name']}",
-        f"Tells a {STATES[part.name]} in a gray crop of {shape.width}x{shape.height} px, "
+        f"Tells {STATES[part.name]} in a gray crop of {shape.width}x{shape.height} px, "
         f"{shape.span} distances between the eyes wide, and whether it can be seen at all. "
         f"An int8 TFLite network of {made.parameters:,} weights, {len(made.int8) / 1024:.0f} KB, "
         f"{made.milliseconds:.3f} ms a crop on the machine that converted it. Run by "
