@@ -104,6 +104,14 @@ Profile = Annotated[
     Path | None,
     _faces(metavar="FILE", help="Profile of `mien calibrate` that corrects the predictions."),
 ]
+Alertness = Annotated[
+    bool,
+    typer.Option(
+        "--alertness",
+        help="Read eyes, yawns and head too: blinks, PERCLOS, microsleeps (docs/alertness.md).",
+        rich_help_panel=FACES,
+    ),
+]
 Threads = Annotated[
     int,
     _faces(metavar="N", min=1, help="Threads of OpenCV and the classifier."),
