@@ -5,7 +5,7 @@
 #                                               doctor`, `mien run` on the clip, the installer once
 #                                               more, its --uninstall; some five minutes a system
 #   scripts/try-arm64.sh --tests [SYSTEM ...]   the installer, then the device's tests and the logits
-#                                               of the shipped models, for arm64_logits.py to compare;
+#                                               of the shipped models, for arm64/logits.py to compare;
 #                                               half an hour a system (`make arm64`)
 #
 # Systems: bookworm (Python 3.11) and trixie (3.13), both with ai-edge-litert, and bookworm-tflite,
@@ -21,7 +21,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(dirname "$here")
 arm=${ARM:-${XDG_CACHE_HOME:-$HOME/.cache}/mien-arm}
 python=${PYTHON:-python3}
-source "$here/arm64-root.sh"
+source "$here/arm64/root.sh"
 what=person systems=(bookworm trixie)
 if [ "${1:-}" = --tests ]; then
     what=tests systems=(bookworm-tflite bookworm trixie)
@@ -46,8 +46,8 @@ gather() {
     cp -r "$source/scripts" "$source"/constraints*.txt "$source/edge/mien/demo/clip.mp4" "$new/mien/source"
     if [ "$what" = tests ]; then
         cp -r "$source/tests" "$source/pyproject.toml" "$new/mien/source"
-        "$python" "$here/arm64_logits.py" faces --out "$new/mien/faces.npz"
-        "$python" "$here/arm64_logits.py" read --faces "$new/mien/faces.npz" --out "$out/x86.npz"
+        "$python" "$here/arm64/logits.py" faces --out "$new/mien/faces.npz"
+        "$python" "$here/arm64/logits.py" read --faces "$new/mien/faces.npz" --out "$out/x86.npz"
     fi
 }
 
@@ -70,7 +70,7 @@ try() {
     [ "$what" = person ] || cp -r "$(fetch_pytest "$suite")" "$root/pytest"
     echo "==== $system on an emulated Cortex-A72"
     local code=0
-    in_root "$root" TESTS="${TESTS:-}" bash /mien/source/scripts/arm64-inside.sh \
+    in_root "$root" TESTS="${TESTS:-}" bash /mien/source/scripts/arm64/inside.sh \
         "$what" "$interpreter" || code=$?
     # To be looked at, above all where it failed.
     rm -rf "$out/$system"

@@ -22,6 +22,7 @@ SLOW_FILES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow tests, and group those that share a fixture."""
     edge = Path(__file__).parent / "edge"

@@ -13,7 +13,7 @@ from mien.classification.classifier import Classifier
 from mien.tflite.model_file import load_model
 
 ROOT = Path(__file__).parent.parent
-LOGITS = ROOT / "scripts" / "arm64_logits.py"
+LOGITS = ROOT / "scripts" / "arm64" / "logits.py"
 LEFT_OUT = ROOT / "tests" / "edge" / "not-emulated.txt"
 
 

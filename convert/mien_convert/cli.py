@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from mien_convert.commands.card import card
 from mien_convert.commands.detector import detector
 from mien_convert.commands.end_to_end import end_to_end
+from mien_convert.commands.eyes import eyes
 from mien_convert.commands.model import model
 from mien_convert.commands.robustness import robustness
 
@@ -40,6 +41,7 @@ app.callback(
 )(common_options)
 app.command("model", no_args_is_help=True)(model)
 app.command("detector", no_args_is_help=True)(detector)
+app.command("eyes", no_args_is_help=True)(eyes)
 app.command("card", no_args_is_help=True)(card)
 app.command("robustness", no_args_is_help=True)(robustness)
 app.command("end-to-end", no_args_is_help=True)(end_to_end)

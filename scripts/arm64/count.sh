@@ -94,4 +94,4 @@ trap 'rm -f "$counted"' EXIT
     -E MIEN_COUNT="$counted" -E MIEN_ARM_CPU="$cpu" -E PYTHONPATH="$arm/site:$here/.." \
     -E PYTHONHASHSEED=0 -E PYTHONDONTWRITEBYTECODE=1 \
     -E OPENBLAS_NUM_THREADS=1 -E OMP_NUM_THREADS=1 \
-    "$arm/root/usr/bin/python3" "$here/count_arm.py" "$@"
+    "$arm/root/usr/bin/python3" "$here/count.py" "$@"

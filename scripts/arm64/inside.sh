@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Inside the emulated Debian of try-arm64.sh: what a person does on a new Pi, or the device's tests.
 #
-#   arm64-inside.sh person|tests ai-edge-litert|tflite-runtime
+#   inside.sh person|tests ai-edge-litert|tflite-runtime
 #
 # /mien holds the wheel, the repository's scripts and tests (as source/, without the packages, so that
 # only the installed wheel can be imported) and out/ for what is to be looked at outside.
@@ -68,7 +68,7 @@ run_tests() {
 }
 
 compare_logits() {
-    PYTHONPATH='' "$venv/bin/python" -P "$source/scripts/arm64_logits.py" read \
+    PYTHONPATH='' "$venv/bin/python" -P "$source/scripts/arm64/logits.py" read \
         --faces /mien/faces.npz --out /mien/out/logits.npz
 }
 

@@ -1,4 +1,4 @@
-# An apt beside the system's, for scripts that unpack other Debians; sourced by count-arm.sh and
+# An apt beside the system's, for scripts that unpack other Debians; sourced by count.sh and
 # try-arm64.sh.
 
 # The mirror that this system's own apt uses; MIRROR names another.

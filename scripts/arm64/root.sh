@@ -1,6 +1,6 @@
 # An arm64 Debian under QEMU's user emulation, for scripts that try Mien there; sourced by try-arm64.sh,
 # which sets: arm (folder of what is fetched), source (this repository), python, here.
-source "$here/own-apt.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/own-apt.sh"
 
 fetch_qemu() {
     echo "fetching QEMU 10" >&2

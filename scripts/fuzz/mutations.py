@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable
 
+MAX_BYTES = 4_000_000  # of a mutant: repeated repetitions would fill the memory themselves
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 TOKENS = (
     *("1e999", "NaN", "-Infinity", "-1", "0.0", "1" * 400, "1e12", "99999999999999999999", "null"),
@@ -20,7 +21,7 @@ def mutate(data: bytes, other: bytes, rng: random.Random) -> bytes:
     text = _is_text(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
         change = rng.choice(TEXT_CHANGES if text and rng.random() < 0.7 else BYTE_CHANGES)
-        data = change(bytearray(data), other, rng)
+        data = change(bytearray(data), other, rng)[:MAX_BYTES]
     return data
 
 

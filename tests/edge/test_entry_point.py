@@ -20,7 +20,7 @@ FAULTY = [
     sys.executable,
     "-c",
     "import mien.commands.info as i\n"
-    "def card(model): raise ZeroDivisionError('of\\n\\x1b[31mone')\n"
+    "def card(*_): raise ZeroDivisionError('of\\n\\x1b[31mone')\n"
     "i.card = card\n"
     "from mien.__main__ import main; main()",
 ]

@@ -10,6 +10,8 @@ from mien_train.commands.audit import audit
 from mien_train.commands.average import average
 from mien_train.commands.detector import detector
 from mien_train.commands.evaluate import evaluate
+from mien_train.commands.eyes import eyes
+from mien_train.commands.eyes_label import eyes_label
 from mien_train.commands.fit import fit
 from mien_train.commands.report import report
 from mien_train.commands.score import score
@@ -34,6 +36,8 @@ app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
 app.command("report")(report)
+app.command("eyes")(eyes)
+app.command("eyes-label")(eyes_label)
 app.command("detector")(detector)
 app.command("score")(score)
 

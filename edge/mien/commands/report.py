@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mien.atomic import check_target, write_file
-from mien.console import progress
+from mien.console import printable, progress
 from mien.errors import UserError
 from mien.report.aggregate import Session, collect
 from mien.report.html import html
@@ -55,7 +55,7 @@ def report(
     if not gathered.frames:
         raise UserError(f"{session} holds no frame; record one with `mien run --jsonl`.")
     for kind, target in targets.items():
-        write_file(target, _content(kind, gathered, session.name, broken.count))
+        write_file(target, _content(kind, gathered, printable(session.name), broken.count))
         print(target)
 
 

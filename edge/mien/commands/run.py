@@ -9,6 +9,7 @@ from functools import partial
 
 import cv2
 
+from mien.alertness.reader import AlertnessReader
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
 from mien.commands import run_options as options
@@ -54,6 +55,7 @@ def run(
     jsonl_size: options.JsonlSize = None,
     jsonl_keep: options.JsonlKeep = None,
     landmarks: LandmarksOption = False,
+    alertness: options.Alertness = False,
     csv: options.Csv = None,
     append: options.Append = False,
     every: options.Every = None,
@@ -87,7 +89,11 @@ def run(
     if jsonl is None and rotation not in (Rotation(), Rotation(append=True)):
         raise UserError("--jsonl-size and --jsonl-keep are for --jsonl; give that too.")
     outputs = OutputOptions(
-        *(jsonl, csv, video, window, duration, max_frames, blur), rotation, every, landmarks
+        *(jsonl, csv, video, window, duration, max_frames, blur),
+        rotation,
+        every,
+        landmarks,
+        alertness,
     )
     written = check_outputs(outputs, source)
     for option, value in (("--give-up", give_up), ("--stall", stall)):
@@ -109,6 +115,11 @@ def run(
             "--exposure, --gain and --focus are for a Pi camera; leave them out for "
             f"{public(source)}."
         )
+    if alertness and detector == "haar":
+        raise UserError(
+            "--alertness needs the landmarks of a face, which --detector haar does not give; "
+            "use --detector ssd."
+        )
     limits = rate_limits(fps, budget)
     loaded = load_model(model)
     labels = loaded.metadata.labels
@@ -116,6 +127,7 @@ def run(
     integrations = check_integrations(
         *(web, token, mqtt, mqtt_password_file, on or (), blur, labels),
         *(web_root, allow_host or (), None if is_stdout(jsonl) else jsonl, trusted_proxy),
+        alertness=alertness,
     )
     cv2.setNumThreads(threads)  # OpenCV's own default is all cores, which small pictures only slow
     engine = VideoPipeline(
@@ -125,6 +137,7 @@ def run(
         max_faces,
         loaded_profile,
         open_detector(detector),
+        AlertnessReader() if alertness else None,
     )
     status_line = StatusLine()
     shutdown = ShutdownSignal()

@@ -11,8 +11,7 @@ from mien.boxes import nms, square_to_face
 from mien.detection.base import Detection, Gray
 from mien.errors import UserError
 
-# Of OpenCV's frontal cascades the one with the fewest false boxes.
-CASCADE = "haarcascade_frontalface_alt2.xml"
+CASCADE = "haarcascade_frontalface_alt2.xml"  # of the frontal ones the fewest false boxes
 DEBIAN_CASCADES = Path("/usr/share/opencv4/haarcascades")  # Debian keeps them outside cv2.data
 WORKING_SIZE = 320  # px, the longer side of what is searched
 SCALE_STEP = 1.2  # between two searched sizes

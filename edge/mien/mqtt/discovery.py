@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from mien.alertness.signals import EVENTS
 from mien.classification.prediction import UNCERTAIN
 from mien.mqtt.broker import Broker
 from mien.mqtt.state import MAX_PEOPLE, NO_FACE
 
 DISCOVERY_PREFIX = "homeassistant"
+ALERT_NAMES = {"perclos": "PERCLOS high"}
 HA_STATUS_TOPIC = (
     f"{DISCOVERY_PREFIX}/status"  # Home Assistant says "online" there once it has started
 )
@@ -26,10 +28,13 @@ def discovery_topic(broker: Broker) -> str:
     return f"{DISCOVERY_PREFIX}/device/{_id(broker)}/config"
 
 
-def discovery(broker: Broker, labels: Sequence[str], board: str | None = None) -> bytes:
+def discovery(
+    broker: Broker, labels: Sequence[str], board: str | None = None, alertness: bool = False
+) -> bytes:
     """Return the message: sensors for what is read, for rate and temperature, and a switch.
 
-    `labels` are the model's, `board` the machine's name where it is known.
+    `labels` are the model's, `board` the machine's name where it is known. `alertness` adds a
+    binary sensor for each of its events, and a sensor for PERCLOS.
     """
     own = _id(broker)
     emotions = [*labels, UNCERTAIN, NO_FACE]
@@ -117,6 +122,24 @@ def discovery(broker: Broker, labels: Sequence[str], board: str | None = None) -
                 f"{{{{ (value_json.people[{index}] if {there} else {{}}) | tojson }}}}"
             ),
         )
+    if alertness:
+        components["perclos"] = sensor(
+            "perclos",
+            "PERCLOS",
+            "{{ none if value_json.perclos is none else 100 * value_json.perclos }}",
+            unit_of_measurement="%",
+            suggested_display_precision=1,
+            icon="mdi:eye-off-outline",
+            **number,
+        )
+        for kind in EVENTS:
+            components[f"alert_{kind}"] = {
+                "platform": "binary_sensor",
+                "unique_id": f"{own}_alert_{kind}",
+                "name": ALERT_NAMES.get(kind, kind.replace("_", " ").capitalize()),
+                "device_class": "problem",
+                "value_template": f"{{{{ 'ON' if '{kind}' in value_json.alerts else 'OFF' }}}}",
+            }
     device = {
         "identifiers": [own],
         "name": f"Mien {broker.topic.rsplit('/', 1)[-1]}",

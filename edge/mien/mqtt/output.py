@@ -63,6 +63,7 @@ class MqttOutput:
         max_queued: int = MAX_QUEUED,
         max_reconnect_s: int = MAX_RECONNECT_S,
         temperature: Callable[[], float | None] = cpu_temperature,
+        alertness: bool = False,
     ) -> None:
         check_installed()
         self.broker = broker
@@ -85,7 +86,7 @@ class MqttOutput:
         self._met = False  # whether another run under this topic was reported
         self._ha_answered = float("-inf")  # s of time.monotonic(), of Home Assistant's last start
         self._trouble_reported: str | None = None  # the last trouble said, so that it is said once
-        self._discovery = discovery(broker, labels, board_name())
+        self._discovery = discovery(broker, labels, board_name(), alertness)
         self._client = self._make_client(password, max_reconnect_s)
         self._worker = threading.Thread(target=self._publish, name="mien-mqtt", daemon=True)
         self._client.connect_async(broker.host, broker.port, keepalive=30)

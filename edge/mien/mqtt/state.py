@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from mien.alertness.signals import EVENTS
 from mien.debounce import Debounced
 from mien.frame_rate import FrameRate
 from mien.pipeline.results import FrameResult
@@ -34,6 +35,7 @@ class PublishedState:
     count: int
     emotion: str  # of the largest face, or "no face"
     camera: str  # "running", "lost", "paused", "starting"
+    alerts: tuple[str, ...] = ()  # events of alertness that go on, of any face
 
 
 INITIAL_STATE = PublishedState((), 0, NO_FACE, "starting")
@@ -51,6 +53,7 @@ class StateTracker:
         self._emotions: dict[int, Debounced[str]] = {}  # by who
         self._confidence: dict[int, float] = {}
         self._first = 0.0  # confidence of the largest face
+        self._perclos: float | None = None  # of the largest face
         self._frame_rate = FrameRate(FPS_WINDOW_S)
 
     def update(self, result: FrameResult, now: float) -> bool:
@@ -81,7 +84,11 @@ class StateTracker:
             for key in who
             if key in self._emotions
         )
-        return self._publish_if_new(PublishedState(people, count, emotion, "running"))
+        active = {kind for face in result.faces if face.alertness for kind in face.alertness.active}
+        alerts = tuple(kind for kind in EVENTS if kind in active)
+        told = result.faces[0].alertness if result.faces else None
+        self._perclos = None if told is None else told.perclos
+        return self._publish_if_new(PublishedState(people, count, emotion, "running", alerts))
 
     def camera(self, state: str) -> bool:
         """Take in that the camera is lost or paused; that is said at once."""
@@ -111,6 +118,8 @@ class StateTracker:
                 }
                 for key, person in zip(self._there.value[0], published.people, strict=False)
             ],
+            "alerts": list(published.alerts),
+            "perclos": None if self._perclos is None else round(self._perclos, 4),
             "camera": published.camera,
             "switch": "OFF" if published.camera == "paused" else "ON",
             "fps": round(self.fps(now), 1),

@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.alertness.signals import Alertness
 from mien.atomic import commit, temp_path
 from mien.errors import UserError
 from mien.outputs.recording import Recording, Rotation, wall_clock
@@ -14,6 +15,10 @@ from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame
 
 COLUMNS = ("frame", "time", "picture", "face", "x", "y", "w", "h", "emotion", "confidence")
+ALERTNESS = (
+    *("left_eye", "right_eye", "blinks", "perclos", "yawn", "head", "looking"),
+    *("active", "why"),
+)
 MORE = ("id", "age", "at")  # behind the probabilities: columns keep their places
 
 
@@ -25,11 +30,15 @@ class CsvOutput:
     face has no row. Raises UserError where nothing can be written.
     """
 
-    def __init__(self, path: Path, labels: Sequence[str], append: bool = False) -> None:
+    def __init__(
+        self, path: Path, labels: Sequence[str], append: bool = False, alertness: bool = False
+    ) -> None:
         self._path = path.resolve()  # a link stays one
         self._labels = labels
         self._append = append
-        header = _row([*COLUMNS, *(f"p_{label}" for label in labels), *MORE])
+        self._alertness = alertness
+        more = (*MORE, *ALERTNESS) if alertness else MORE
+        header = _row([*COLUMNS, *(f"p_{label}" for label in labels), *more])
         if append:
             _check_header(self._path, header)
         target = self._path if append else temp_path(self._path)
@@ -54,6 +63,7 @@ class CsvOutput:
                         "" if face.id is None else face.id,
                         "" if face.id is None else f"{face.age:.3f}",
                         at,
+                        *(_alertness(face.alertness) if self._alertness else ()),
                     ]
                 )
             )
@@ -66,6 +76,27 @@ class CsvOutput:
         self._recording.close()
         if not self._append:
             commit(temp_path(self._path), self._path)
+
+
+def _alertness(told: Alertness | None) -> list[object]:
+    """Return the cells of ALERTNESS; empty where a signal cannot be told."""
+    if told is None:
+        return [""] * len(ALERTNESS)
+    return [
+        _number(told.left_eye, 3),
+        _number(told.right_eye, 3),
+        _number(told.blinks, 1),
+        _number(told.perclos, 4),
+        "" if told.yawn is None else int(told.yawn),
+        told.head or "",
+        "" if told.looking is None else int(told.looking),
+        " ".join(told.active),
+        "; ".join(f"{name}: {reason}" for name, reason in told.reasons.items()),
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _row(values: Sequence[object]) -> bytes:

@@ -48,9 +48,7 @@ class JsonlOutput:
     written, BrokenPipeError where the reader has gone.
     """
 
-    def __init__(
-        self, target: str, rotation: Rotation = EMPTIED, landmarks: bool = False
-    ) -> None:
+    def __init__(self, target: str, rotation: Rotation = EMPTIED, landmarks: bool = False) -> None:
         self._landmarks = landmarks
         self._recording: Recording | None = None
         if not is_stdout(target):

@@ -25,6 +25,7 @@ from mien.outputs.video_writer import (
 from mien.sources.base import Pixels
 
 MAX_STILL_S = 2.0  # s that one picture may stand still for frames that a live source dropped
+MIN_SIDE_PX = 16  # of a frame: FFmpeg writes Motion JPEG 2 px wide beyond its memory
 SYNC_INTERVAL_S = 1.0  # s between two times at which the file is brought to the disk
 MIN_FREE_BYTES = 1 << 18  # of the disk, below which a run ends: the encoder's buffer
 
@@ -118,7 +119,7 @@ class VideoOutput:
     def _open(self, picture: Pixels) -> VideoWriter:
         height, width = picture.shape[:2]
         # The codec halves the color's resolution: even sides only.
-        self._size = (max(2, width - width % 2), max(2, height - height % 2))
+        self._size = (max(MIN_SIDE_PX, width - width % 2), max(MIN_SIDE_PX, height - height % 2))
         _keep_interrupted(self._part)
         writer = open_writer(self._part, self._fps, self._size)
         if writer is None:

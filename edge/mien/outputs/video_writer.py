@@ -7,6 +7,7 @@ made from the Matroska file when that is complete. AVI is Motion JPEG by OpenCV.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,19 +96,30 @@ class _H264Writer:
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
         frame.pts = self._count
         self._count += 1
-        for packet in self._stream.encode(frame):
-            self._file.mux(packet)
+        with _os_errors(self._av):
+            for packet in self._stream.encode(frame):
+                self._file.mux(packet)
 
     def close(self) -> None:
         try:
-            for packet in self._stream.encode():
-                self._file.mux(packet)
+            with _os_errors(self._av):
+                for packet in self._stream.encode():
+                    self._file.mux(packet)
         finally:
             self._close()
 
     def _close(self) -> None:
-        with self._names:
+        with self._names, _os_errors(self._av):
             self._file.close()
+
+
+@contextlib.contextmanager
+def _os_errors(av: Any) -> Iterator[None]:
+    """Raise all of FFmpeg's errors as OSError, as most of PyAV's are."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error
 
 
 def _open_h264(part: Path, fps: float, size: tuple[int, int]) -> VideoWriter | None:
@@ -117,8 +129,9 @@ def _open_h264(part: Path, fps: float, size: tuple[int, int]) -> VideoWriter | N
         return None
     for codec in ENCODERS:
         try:
-            return _H264Writer(av, part, fps, size, codec)
-        except (OSError, ValueError):  # PyAV's errors are both; the next encoder
+            with _os_errors(av):
+                return _H264Writer(av, part, fps, size, codec)
+        except (OSError, ValueError):  # no such encoder, or none for this size: the next
             continue
     return None
 
@@ -136,7 +149,12 @@ def remux(part: Path, target: Path, fps: float, frames: int) -> None:
             _reencode(source, made, fps, frames)
             return
         rate = _rate(fps)
-        with av.open(source) as given, av.open(made, "w", options={"movflags": "faststart"}) as out:
+        options = {"movflags": "faststart"}
+        with (
+            _os_errors(av),
+            av.open(source) as given,
+            av.open(made, "w", options=options) as out,
+        ):
             stream = out.add_stream_from_template(given.streams.video[0])
             for index, packet in enumerate(given.demux(given.streams.video[0])):
                 if packet.size:

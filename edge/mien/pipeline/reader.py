@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mien.alertness.reader import AlertnessReader
 from mien.classification.classifier import Classifier
 from mien.classification.profile import load_profile
 from mien.classification.smoothing import TIME_CONSTANT_S
@@ -82,7 +83,9 @@ class Reader:
             self._stills = ImagePipeline(self._detector, classifier, self._model.metadata)
         return list(self._stills.process(Frame(0, 0.0, gray)).faces)
 
-    def stream(self, source: str | Source = "auto", color: bool = False) -> Iterator[FrameResult]:
+    def stream(
+        self, source: str | Source = "auto", color: bool = False, alertness: bool = False
+    ) -> Iterator[FrameResult]:
         """Yield the tracked faces of every frame of a source, as `mien run` does.
 
         Each call starts a tracker of its own; ids begin at 1. A live source gives its newest frame
@@ -94,6 +97,7 @@ class Reader:
                 from `open_source`.
             color: Whether `FrameResult.image` is BGR; otherwise it is gray, which is cheaper. A
                 source from `open_source` decides itself.
+            alertness: Whether eyes, mouth and head are read too, into `Face.alertness`.
 
         Raises:
             UserError: If the source cannot be opened or read.
@@ -108,6 +112,7 @@ class Reader:
                 self._max_faces,
                 self._profile,
                 self._detector,
+                AlertnessReader() if alertness else None,
             )
             for frame in source.frames():
                 if isinstance(frame, Frame):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mien.alertness.signals import Alertness
 from mien.boxes import Box, Landmarks
 from mien.classification.prediction import Prediction
 from mien.head_pose import roll_degrees, yaw_degrees
@@ -24,6 +25,7 @@ class Face:
     # px of the picture: right eye, left eye (the person's own sides), nose, right and left corner
     # of the mouth; None where the detector gives none.
     landmarks: Landmarks | None = None
+    alertness: Alertness | None = None  # signals of eyes, mouth and head; None unless asked for
 
     @property
     def emotion(self) -> str:
@@ -52,14 +54,20 @@ class Face:
         return None if self.landmarks is None else yaw_degrees(self.landmarks)
 
     def to_json(self) -> dict[str, Any]:
-        """Return id, box, emotion, confidence and probabilities as plain JSON values."""
-        return {
+        """Return id, box, emotion, confidence and probabilities as plain JSON values.
+
+        Where alertness was asked for its signals follow.
+        """
+        content: dict[str, Any] = {
             "id": self.id,
             "box": [int(value) for value in self.box],
             "emotion": self.emotion,
             "confidence": round(float(self.confidence), 4),
             "probabilities": {label: round(float(p), 4) for label, p in self.probabilities.items()},
         }
+        if self.alertness is not None:
+            content["alertness"] = self.alertness.to_json()
+        return content
 
 
 @dataclass(frozen=True)

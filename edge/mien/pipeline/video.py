@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mien.alertness.reader import AlertnessReader
+from mien.alertness.signals import Alertness
 from mien.boxes import clip_box, face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
@@ -33,7 +35,8 @@ class VideoPipeline:
 
     `smooth` is the time constant of the predictions in s; 0 shows each prediction as it is.
     `max_faces` bounds the tracks; `profile` maps the logits. Pictures of a folder are independent:
-    each gets the still pipeline. `detector` is by default the one that `open_detector` gives.
+    each gets the still pipeline. `alertness` reads eyes, mouth and head too. `detector` is by
+    default the one that `open_detector` gives.
     Raises UserError where the model or the detector cannot be run.
     """
 
@@ -45,9 +48,11 @@ class VideoPipeline:
         max_faces: int = MAX_FACES,
         profile: Profile | None = None,
         detector: Detector | None = None,
+        alertness: AlertnessReader | None = None,
     ) -> None:
         self.metadata = model.metadata
         self._classifier = Classifier(model, threads, profile)
+        self._alertness = alertness
         self._smooth = smooth
         self._max_faces = max_faces
         self._detector = detector or open_detector()
@@ -75,7 +80,10 @@ class VideoPipeline:
         self._drop_smoothers()
         for track in self._select(tracks, frame.time):
             self._classify(track, frame)
-        faces = self._faces(tracks, frame)
+        alertness: Mapping[int, Alertness] = {}
+        if self._alertness is not None:
+            alertness = self._alertness.update(frame.gray, frame.time, tracks)
+        faces = self._faces(tracks, frame, alertness)
         end = time.perf_counter()
         ms = {
             "detect": (found - start) * 1e3,
@@ -121,7 +129,9 @@ class VideoPipeline:
             smoother = self._smoothers[track.id] = PredictionSmoother(self.metadata, self._smooth)
         smoother.add(logits, frame.time)
 
-    def _faces(self, tracks: Sequence[Track], frame: Frame) -> tuple[Face, ...]:
+    def _faces(
+        self, tracks: Sequence[Track], frame: Frame, alertness: Mapping[int, Alertness]
+    ) -> tuple[Face, ...]:
         """Return the faces that have a prediction; a new face may have to wait for its turn."""
         height, width = frame.gray.shape
         faces = []
@@ -130,5 +140,6 @@ class VideoPipeline:
             if smoother is not None and smoother.prediction is not None:
                 age = max(0.0, frame.time - smoother.time)
                 box = clip_box(track.box, width, height)
-                faces.append(Face(box, smoother.prediction, track.id, age, track.landmarks))
+                told = alertness.get(track.id)
+                faces.append(Face(box, smoother.prediction, track.id, age, track.landmarks, told))
         return tuple(faces)

@@ -53,7 +53,7 @@ class RuleMatcher:
         for key in {*faces, *self._states}:
             state = self._states.setdefault(key, RuleState())
             face = faces.get(key)
-            holds = face is not None and self.rule.holds(face.prediction, state.since is not None)
+            holds = face is not None and self.rule.holds(face, state.since is not None)
             if face is not None:
                 state.seen = now
             if self._advance(state, holds, now):
@@ -88,9 +88,9 @@ class RuleMatcher:
 
     def _about(self, result: FrameResult) -> Face | None:
         """Return the face that fulfils the condition most clearly."""
-        faces = [face for face in result.faces if self.rule.holds(face.prediction, True)]
+        faces = [face for face in result.faces if self.rule.holds(face, True)]
         label = self.rule.label
         if label is None or not faces:
             return faces[0] if faces else None
         sign = 1 if self.rule.above else -1
-        return max(faces, key=lambda face: sign * face.prediction.probabilities.get(label, 0.0))
+        return max(faces, key=lambda face: sign * (self.rule.value(face) or 0.0))

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mien.classification.prediction import UNCERTAIN, Prediction
+from mien.alertness.signals import EVENTS
+from mien.classification.prediction import UNCERTAIN
 from mien.errors import UserError
-from mien.pipeline.results import FrameResult
+from mien.pipeline.results import Face, FrameResult
 
 TIME_UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 DEFAULT_REST_S = 30.0  # s in which a rule that has acted does not act again
+SIGNALS = ("eyes", "perclos", "blinks")  # of alertness, with a level
+SIGNAL_HYSTERESIS = 0.1  # of a signal's level
 LEVEL_HYSTERESIS = 0.1  # of a probability: how far it must come back before the condition is over
-RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: play alarm.wav'"
+RULE_EXAMPLE = "as in --on 'sad>0.7 for 5s: aplay alarm.wav'"
 
 _RULE_PATTERN = re.compile(
     r"(?:(?P<scope>any|each|all)\s+)?"
@@ -34,16 +37,20 @@ class Rule:
 
     text: str  # the condition as it was written
     scope: str  # "any" face, "each" for itself, "all" of them
-    label: str | None  # a label of the model or "uncertain"; None asks for faces as such
+    # A label of the model, "uncertain", or a signal or event of alertness; None asks for faces as
+    # such.
+    label: str | None
     present: bool  # whether the face, or label, is to be there; False only of "no face"
-    level: float | None  # the label's probability is above it, or below; None: it is the emotion
+    # The label's probability, or the signal, is above it, or below; None: it is the emotion, or
+    # the event goes on.
+    level: float | None
     above: bool
     duration_s: float  # s without interruption before it acts
     rest_s: float  # s before it may act again
     command: tuple[str, ...] | None  # the program and its arguments
     url: str | None  # or where to post
 
-    def holds(self, reading: Prediction, already: bool) -> bool:
+    def holds(self, face: Face, already: bool) -> bool:
         """Return whether one face meets the condition; `already` if it did just before.
 
         What has begun ends only a little beyond the level, so that a value that trembles there
@@ -52,21 +59,44 @@ class Rule:
         if self.label is None:
             return True
         if self.level is None:
-            return reading.emotion == self.label
-        value = reading.probabilities.get(self.label, 0.0)
-        slack = LEVEL_HYSTERESIS if already else 0.0
+            if self.label in EVENTS:
+                return face.alertness is not None and self.label in face.alertness.active
+            return face.emotion == self.label
+        value = self.value(face)
+        if value is None:
+            return False
+        slack = 0.0
+        if already:
+            in_signals = self.label in SIGNALS
+            slack = SIGNAL_HYSTERESIS * self.level if in_signals else LEVEL_HYSTERESIS
         return value > self.level - slack if self.above else value < self.level + slack
+
+    def value(self, face: Face) -> float | None:
+        """Return what is compared with the level; None where it cannot be told."""
+        if self.label not in SIGNALS:
+            return face.probabilities.get(self.label or "", 0.0)
+        told = face.alertness
+        if told is None:
+            return None
+        if self.label == "eyes":
+            if told.left_eye is None or told.right_eye is None:
+                return None
+            return (told.left_eye + told.right_eye) / 2
+        return told.perclos if self.label == "perclos" else told.blinks
 
     def holds_of(self, result: FrameResult, already: bool) -> bool:
         """Return whether a frame as a whole meets the condition."""
         if not self.present:
             return not result.faces
-        held = [self.holds(face.prediction, already) for face in result.faces]
+        held = [self.holds(face, already) for face in result.faces]
         return bool(held) and (all(held) if self.scope == "all" else any(held))
 
 
-def parse_rule(text: str, labels: Sequence[str]) -> Rule:
-    """Return the rule in a text; `labels` are the model's. Raises UserError."""
+def parse_rule(text: str, labels: Sequence[str], alertness: bool = False) -> Rule:
+    """Return the rule in a text; `labels` are the model's. Raises UserError.
+
+    `alertness` allows its signals and events.
+    """
     condition, colon, target = text.partition(":")
     condition, target = condition.strip(), target.strip()
     if not colon or not target:
@@ -81,8 +111,12 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
             f"and what to do, {RULE_EXAMPLE}."
         )
     label = match["label"]
-    if label is not None and label not in (*labels, UNCERTAIN):
-        known = ", ".join((*labels, UNCERTAIN, "face", "no face"))
+    alert = (*EVENTS, *SIGNALS)
+    if label in alert and not alertness:
+        raise UserError(f"--on '{condition}' needs the eyes read; give --alertness too.")
+    if label is not None and label not in (*labels, UNCERTAIN, *alert):
+        more = alert if alertness else ()
+        known = ", ".join((*labels, UNCERTAIN, "face", "no face", *more))
         raise UserError(f"Unknown label '{label}' in --on; this model has {known}.")
     level = None
     if match["level"] is not None:
@@ -91,8 +125,12 @@ def parse_rule(text: str, labels: Sequence[str]) -> Rule:
             raise UserError(
                 f"--on '{condition}': uncertain has no probability; leave the level out."
             )
-        if not 0 < level < 1:
+        if label in EVENTS and label not in SIGNALS:
+            raise UserError(f"--on '{condition}': {label} has no level; leave it out.")
+        if not 0 < level < 1 and label != "blinks":
             raise UserError(f"--on '{condition}': a probability lies between 0 and 1, as 0.7.")
+    elif label in SIGNALS and label not in EVENTS:
+        raise UserError(f"--on '{condition}': {label} needs a level, as in {label}<0.2.")
     if match["no"] and match["scope"]:
         raise UserError(f"--on '{condition}': no face cannot be combined with {match['scope']}.")
     command, url = _target(target)

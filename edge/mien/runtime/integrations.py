@@ -31,6 +31,7 @@ class IntegrationOptions:
     broker: Broker | None
     password: str | None = field(repr=False)
     rules: tuple[Rule, ...]
+    alertness: bool = False  # eyes, mouth and head are read
 
     def pause_switch(self) -> PauseSwitch | None:
         """Return a new switch if an integration can pause the camera."""
@@ -49,6 +50,7 @@ def check_integrations(
     allow_host: Sequence[str] = (),
     recording: str | None = None,
     trusted_proxy: str | None = None,
+    alertness: bool = False,
 ) -> IntegrationOptions:
     """Return the checked options; raises UserError if one is invalid or lacks its packages."""
     page = broker = password = None
@@ -96,8 +98,8 @@ def check_integrations(
     if on:
         from mien.reactions.rules import parse_rule
 
-        rules = tuple(parse_rule(text, labels) for text in on)
-    return IntegrationOptions(page, broker, password, rules)
+        rules = tuple(parse_rule(text, labels, alertness) for text in on)
+    return IntegrationOptions(page, broker, password, rules, alertness)
 
 
 def open_integrations(
@@ -120,7 +122,12 @@ def open_integrations(
         if options.broker is not None:
             from mien.mqtt.output import MqttOutput
 
-            outputs.append(MqttOutput(options.broker, options.password, labels, pause, say))
+            outputs.append(
+                MqttOutput(
+                    *(options.broker, options.password, labels, pause, say),
+                    alertness=options.alertness,
+                )
+            )
         if options.rules:
             from mien.reactions.output import ReactionsOutput
 

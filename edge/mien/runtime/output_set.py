@@ -40,6 +40,7 @@ class OutputOptions:
     rotation: Rotation = EMPTIED  # of the JSONL; `append` also of the CSV
     every: float | None = None  # s of the source's time between two frames in JSONL and CSV
     landmarks: bool = False  # in JSONL
+    alertness: bool = False  # columns of the CSV
 
 
 class Output(Protocol):
@@ -82,7 +83,9 @@ class OutputSet:
                     JsonlOutput(options.jsonl, options.rotation, options.landmarks)
                 )
         if options.csv is not None:
-            self._records.append(CsvOutput(options.csv, labels, options.rotation.append))
+            self._records.append(
+                CsvOutput(options.csv, labels, options.rotation.append, options.alertness)
+            )
         if options.video is not None:
             fps = source.fps or DEFAULT_VIDEO_FPS
             self._screens.append(VideoOutput(options.video, fps, follow_time=source.live))

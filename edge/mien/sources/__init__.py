@@ -95,8 +95,8 @@ def _no_such_source(spec: str) -> str:
         return f"There is no file named {spec}; for a camera write usb:{spec} or picamera:{spec}."
     return (
         f"{public(spec)[:200] or 'An empty name'} is not a file, folder or camera; a source is "
-        "auto, picamera[:N|:NAME], usb[:N|:NAME], /dev/videoN, a video file, an http://, https:// or "
-        "rtsp:// address, or a folder of pictures."
+        "auto, picamera[:N|:NAME], usb[:N|:NAME], /dev/videoN, a video file, an http://, "
+        "https:// or rtsp:// address, or a folder of pictures."
     )
 
 

@@ -12,7 +12,7 @@ from mien.log import LogEvent
 from mien.sources.base import CapturedFrame, Change, Device, Frame, Say, SourceLost
 from mien.sources.frame_grabber import BackgroundOpen, FrameGrabber
 
-RETRY_FIRST_S = 1.0  # s before the first attempt to open a lost device again; doubled for each further
+RETRY_FIRST_S = 1.0  # s before a lost device is opened again; doubled for each further attempt
 RETRY_MAX_S = 30.0  # s between two attempts at most
 WARM_UP_S = 10.0  # s that an opened device may take to its first frame, where stall_s is less
 CLOSE_S = 6.0  # s for a lost device to be given back, before its place is tried all the same

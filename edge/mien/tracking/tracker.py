@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mien.boxes import has_inside, ios, iou
 from mien.detection.base import Detection, Detector
+from mien.detection.tiles import suppress
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.association import associate
 from mien.tracking.motion import MotionDetector
@@ -30,7 +31,7 @@ class TrackerConfig:
     """The tracker's numbers. "Sweep" means `mien-train score CLIPS --sweep`, see docs."""
 
     detect_interval_s: float = 0.1  # s between detections; longer costs less, finds later
-    fine_interval_s: float = 0.5  # s between detections at twice the size, for small faces
+    fine_interval_s: float = 0.5  # s between those at twice the size as well, for small faces
     keep_score: float = 0.4  # detections under it are ignored; sweep
     start_score: float = 0.7  # from which one starts a track or finds a lost one; sweep
     confirm_score: float = 0.8  # from which a new track is confirmed at once; sweep
@@ -150,15 +151,14 @@ class Tracker:
     def _detect(self, gray: Gray, time: float) -> list[Detection] | None:
         """Return the detections of a frame, None where none is due."""
         budget = max(self.compute_budget, MIN_BUDGET)
-        waited, waited_fine = time - self._detected, time - self._detected_fine
-        due = waited >= self.config.detect_interval_s / budget - 1e-3
+        due = time - self._detected >= self.config.detect_interval_s / budget - 1e-3
         if not (due or self._motion.cut):
             return None
         self._detected = time
-        fine = waited_fine >= self.config.fine_interval_s / budget - 1e-3
-        if fine:
+        found = self._detector.detect(gray)
+        if time - self._detected_fine >= self.config.fine_interval_s / budget - 1e-3:
             self._detected_fine = time
-        found = self._detector.detect(gray, 2.0 if fine else 1.0)
+            found = suppress(found + self._detector.detect(gray, 2.0))
         return [one for one in found if one.score >= self.config.keep_score]
 
     def _associate(
@@ -245,8 +245,8 @@ class Tracker:
                 track.state = TrackState.REMOVED
                 self._removed.append(track)
         self._tracks = kept
-        remembered = [t for t in self._removed if time - t.seen <= config.memory_s]
-        self._removed = remembered[-MAX_REMEMBERED:]
+        self._removed = [t for t in self._removed if time - t.seen <= config.memory_s]
+        del self._removed[:-MAX_REMEMBERED]
         reported: list[Track] = []
         # Of two tracks on one face the one that was detected last, then the older.
         for track in sorted(self._tracks, key=lambda t: (-t.detected, t.id)):

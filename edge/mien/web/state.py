@@ -83,6 +83,9 @@ class PageState:
             self._count(result)
             for history in self._histories.values():
                 history.add(result.faces, now - self._start)
+            for face in result.faces:
+                for event in face.alertness.events if face.alertness else ():
+                    self._note(event.kind.replace("_", " "), None)
             self._debounce(result.faces[0].prediction.emotion if result.faces else "no face", now)
 
     def changed(self, change: Change) -> None:

@@ -58,7 +58,7 @@ def write_no_video(folder: Path) -> None:
         ("face.jpg --stall nan", "--stall must be a number of seconds"),
         ("picamera --focus 0", "--focus must be a distance"),
         ("face.jpg --gain 2", "are for a Pi camera"),
-        ("face.jpg --budget lots", "--budget lots is none"),
+        ("face.jpg --budget lots", "Invalid --budget 'lots'"),
         ("face.jpg --window", "no screen for --window"),
     ],
 )

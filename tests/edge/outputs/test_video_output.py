@@ -140,6 +140,29 @@ def test_a_relative_name_with_a_colon_can_be_written(
     assert count_frames(tmp_path / "12:30.mp4") == 1
 
 
+@pytest.mark.parametrize("name", ["out.mp4", "out.avi", "out.mkv"])
+@pytest.mark.parametrize("size", [(2, 3000), (3000, 2), (1, 1)])
+def test_thin_pictures_are_written(
+    encoder: str, name: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    """In Motion JPEG 2 px wide, FFmpeg writes beyond its memory, which ends the process."""
+    output = VideoOutput(tmp_path / name, 30, follow_time=False)
+    for _ in range(3):
+        output.write(np.full((size[1], size[0], 3), 200, np.uint8), 0)
+    output.close()
+    frames, _ = read_clip(tmp_path / name)
+    assert len(frames) == 3
+    assert min(frames[0].shape[:2]) >= 16
+    assert frames[0].max() > 150
+
+
+def test_a_size_that_no_encoder_takes_is_refused(encoder: str, tmp_path: Path) -> None:
+    output = VideoOutput(tmp_path / "out.mp4", 30, follow_time=False)
+    with pytest.raises(UserError, match="cannot be written as a video of 1x70000"):
+        output.write(np.zeros((70_000, 1, 3), np.uint8), 0)
+    output.close()
+
+
 def test_an_encoder_that_does_not_open_gives_way_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

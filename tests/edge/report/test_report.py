@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html.parser
 import json
+import os
 import re
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -357,3 +358,11 @@ def test_a_real_recording(mien: Mien, model_path: Path, tmp_path: Path) -> None:
         browser.size(390, 844, phone=True)
         browser.until("document.documentElement.scrollWidth === 390")
         assert browser.complaints() == []
+
+
+def test_a_session_whose_name_is_not_utf_8(mien: Mien, tmp_path: Path) -> None:
+    path = write(tmp_path / os.fsdecode(b"o\xfe.jsonl"), course(4))
+    code, _, err = mien("report", path)
+    assert (code, err) == (0, "")
+    page = tmp_path / os.fsdecode(b"o\xfe.report.html")
+    assert r"<h1>o\udcfe.jsonl</h1>" in page.read_text()

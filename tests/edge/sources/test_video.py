@@ -286,8 +286,8 @@ def test_folders_without_a_picture(tmp_path: Path) -> None:
         ("file:///clip.mp4", "file is not read"),
         ("/dev/null", "is not a camera"),
         ("/dev/video977", "does not exist"),
-        ("x" * 5000, "is no file"),
-        ("a\0b", "is no file"),
+        ("x" * 5000, "is not a file"),
+        ("a\0b", "is not a file"),
     ],
 )
 def test_a_wrong_source_gets_a_sentence(spec: str, part: str) -> None:

@@ -141,8 +141,23 @@ function showFaces(faces) {
   shown.forEach((face, index) => fillCard(place.children[index], face));
 }
 
+// Events of alertness that go on, the gravest first; a long blink alone is in the list of changes.
+const ALERTS = {
+  unresponsive: "Unresponsive", sleep: "Eyes closed: asleep?", microsleep: "Microsleep", head_drop: "Head dropped",
+  perclos: "Eyes closed too often", yawning: "Yawns often",
+};
+
+function showAlert(faces) {
+  const active = new Set(faces.flatMap((face) => (face.alertness ? face.alertness.active : [])));
+  const kind = Object.keys(ALERTS).find((name) => active.has(name));
+  const banner = byId("alarm");
+  banner.hidden = !kind;
+  if (kind && banner.textContent !== ALERTS[kind]) banner.textContent = ALERTS[kind];
+}
+
 function showState(state) {
   learn(state.labels);
+  showAlert(state.faces);
   byId("source").textContent = state.name;
   byId("pause").hidden = !state.can_pause;
   byId("downloads").hidden = !state.recorded;

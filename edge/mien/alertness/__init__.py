@@ -1,0 +1,1 @@
+"""Eyes, yawns and head: signals of alertness for every track, and events."""

@@ -1,0 +1,1 @@
+"""The eye network: open or closed, and whether an eye can be seen at all."""
