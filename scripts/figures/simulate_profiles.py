@@ -39,8 +39,8 @@ OBSERVERS: dict[str, dict[str, str]] = {
         "sad": "neutral",
     },
 }
-PICTURES = (1, 2, 5, 10)  # for each label
-DRAWS = 8
+PICTURES = (1, 2, 5)  # for each label
+DRAWS = 6
 SEED = 7
 
 
