@@ -31,7 +31,9 @@ def test_the_document_holds_what_was_measured_and_the_tables_show_it(
     alone = document["model_alone"]
     assert [entry["threads"] for entry in alone] == [*range(1, cores + 1)] * 2
     assert not any(entry["xnnpack"] for entry in alone[cores:])
-    assert {"detect", "detect fine", "track", "crop", "classify"} <= {e["stage"] for e in document["stages"]}
+    assert {"detect", "detect fine", "track", "crop", "classify"} <= {
+        e["stage"] for e in document["stages"]
+    }
     assert [(e["faces"], e["width"], e["n"]) for e in document["pipeline"]] == [
         (1, 320, 3),
         (5, 320, 3),
