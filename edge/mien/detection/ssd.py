@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.detection.base import Detection, Gray
-from mien.detection.tiles import OVERLAP, moved, suppress, windows
+from mien.detection.tiles import moved, suppress, windows
 from mien.errors import UserError
 from mien.tflite.interpreter import TfliteNetwork
 
@@ -44,15 +44,13 @@ class SsdDetector:
     def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
         """Return the faces of a gray picture, uint8 [H, W], the best score first.
 
-        With a scale above 1 the picture is searched in overlapping windows too, ceil(scale) each
-        way. A face that is larger than their overlap is cut by them: it is left to the whole.
+        With a scale above 1 the picture is searched in overlapping windows, ceil(scale) each way.
         """
-        found = self._forward(gray)
-        tiles = math.ceil(scale)
-        for left, top, w, h in windows(gray.shape[0], gray.shape[1], tiles) if tiles > 1 else ():
+        found: list[Detection] = []
+        tiles = max(1, math.ceil(scale))
+        for left, top, w, h in windows(gray.shape[0], gray.shape[1], tiles):
             part = self._forward(gray[top : top + h, left : left + w])
-            largest = OVERLAP * min(w, h)
-            found += [moved(one, left, top) for one in part if max(one.box[2:]) <= largest]
+            found += [moved(one, left, top) for one in part]
         return suppress(found)
 
     def _forward(self, gray: Gray) -> list[Detection]:
