@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mien_train.detector.dataset import Photograph
-from mien_train.detector.evaluate import average_precision, evaluate, letterbox, nms
+from mien_train.detector.evaluate import average_precision, evaluate, letterbox
 
 # In a picture of 640 px: a face of 40 px, one of 100, one of 16 (not counted in the total).
 FACES = np.array([[100, 100, 40, 40], [300, 200, 100, 100], [500, 50, 16, 16]], "float32")
@@ -62,11 +62,6 @@ def test_average_precision() -> None:
     hits = np.array([True, False, True])
     assert average_precision(np.array([3.0, 2, 1]), hits, 2) == pytest.approx((1 + 2 / 3) / 2)
     assert average_precision(np.array([3.0, 2, 1]), hits, 4) == pytest.approx((1 + 2 / 3) / 4)
-
-
-def test_nms_keeps_the_best_and_the_distant() -> None:
-    boxes = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [20, 20, 10, 10]], "float32")
-    assert nms(boxes, np.array([0.5, 0.9, 0.4])).tolist() == [1, 2]
 
 
 def test_letterbox() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+from mien.boxes import iou_matrix
 
 from mien_train.detector.dataset import Photograph, Progress
 
@@ -64,26 +65,6 @@ def average_precision(scores: np.ndarray, hits: np.ndarray, total: int) -> float
     return float((precision * hits[order]).sum() / total)
 
 
-def ious(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of every box of ``a`` with every box of ``b``, float [len(a), len(b)]."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
-    both = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = np.prod(a[:, 2:], axis=1)[:, None] + np.prod(b[:, 2:], axis=1)[None]
-    return np.asarray(both / np.maximum(areas - both, 1e-9))
-
-
-def nms(boxes: np.ndarray, scores: np.ndarray, iou: float = 0.4) -> np.ndarray:
-    """Indices of the boxes that stay, best first: greedy non-maximum suppression."""
-    order = np.argsort(-scores, kind="stable")
-    kept: list[int] = []
-    while len(order):
-        kept.append(int(order[0]))
-        overlap = ious(boxes[order[:1]], boxes[order])[0]
-        order = order[1:][overlap[1:] < iou]
-    return np.array(kept, int)
-
-
 def letterbox(image: np.ndarray, height: int, width: int) -> tuple[np.ndarray, float]:
     """``image`` at the top left of a black ``height`` x ``width`` picture, and its scale."""
     scale = min(width / image.shape[1], height / image.shape[0])
@@ -106,7 +87,7 @@ def _match(
     wanted = (sizes >= span[0]) & (sizes < span[1])
     order = np.argsort(-scores, kind="stable")
     boxes, scores = boxes[order].reshape(-1, 4), scores[order]
-    overlap = ious(boxes, faces)
+    overlap = iou_matrix(boxes, faces)
     hits, counts = np.zeros(len(boxes), bool), np.ones(len(boxes), bool)
     taken = np.zeros(len(faces), bool)
     for index in range(len(boxes)):
@@ -131,7 +112,7 @@ def _excused(box: np.ndarray, photograph: Photograph) -> bool:
     low, high = photograph.ignored[:, :2], photograph.ignored[:, :2] + photograph.ignored[:, 2:]
     middle = box[:2] + box[2:] / 2
     inside = np.all((middle >= low) & (middle <= high), axis=1).any()
-    return bool(inside or (ious(box[None], photograph.ignored) >= MATCH_IOU).any())
+    return bool(inside or (iou_matrix(box[None], photograph.ignored) >= MATCH_IOU).any())
 
 
 def _false_scores(photograph: Photograph, boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -142,5 +123,5 @@ def _false_scores(photograph: Photograph, boxes: np.ndarray, scores: np.ndarray)
     middle = boxes[:, :2] + boxes[:, 2:] / 2
     low, high = regions[:, :2], regions[:, :2] + regions[:, 2:]
     inside = np.all((middle[:, None] >= low) & (middle[:, None] <= high), axis=2).any(axis=1)
-    touching = (ious(boxes, regions) >= 0.2).any(axis=1)
+    touching = (iou_matrix(boxes, regions) >= 0.2).any(axis=1)
     return np.asarray(scores[~inside & ~touching])

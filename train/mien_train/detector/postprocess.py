@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from mien.boxes import nms
 
 from mien_train.detector.cells import cell_centers
-from mien_train.detector.evaluate import Detect, letterbox, nms
+from mien_train.detector.evaluate import Detect, letterbox
 from mien_train.detector.targets import decode
 
 NMS_IOU = 0.4
