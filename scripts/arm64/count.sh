@@ -91,7 +91,7 @@ counted=$(mktemp)
 trap 'rm -f "$counted"' EXIT
 # PYTHONHASHSEED: dictionaries alike in every run, so that counts are.
 "$arm/qemu-aarch64" -cpu "$cpu" -L "$arm/root" -plugin "$arm/count.so,out=$counted" \
-    -E MIEN_COUNT="$counted" -E MIEN_ARM_CPU="$cpu" -E PYTHONPATH="$arm/site:$here/.." \
+    -E MIEN_COUNT="$counted" -E MIEN_ARM_CPU="$cpu" -E PYTHONPATH="$arm/site:$here/../../edge" \
     -E PYTHONHASHSEED=0 -E PYTHONDONTWRITEBYTECODE=1 \
     -E OPENBLAS_NUM_THREADS=1 -E OMP_NUM_THREADS=1 \
     "$arm/root/usr/bin/python3" "$here/count.py" "$@"
