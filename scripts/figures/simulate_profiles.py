@@ -22,7 +22,8 @@ from mien.classification.profile import fit_profile
 from mien.console import table
 from mien.evaluation.dataset import list_faces
 from mien.evaluation.ferplus import majority, read_votes
-from mien.tflite.model_file import Metadata, load_model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import load_model
 
 # What each observer calls a face whose majority of ten people is on the left.
 OBSERVERS: dict[str, dict[str, str]] = {
