@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from made import BANDS, write_model
-from mien.tflite.model_file import Metadata, Model, load_model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import Model, load_model
 
 # Session fixtures that cost seconds: the tests that use one run in one worker, which makes it once.
 SHARED_FIXTURES = ("line", "small_model")

@@ -17,7 +17,8 @@ from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import Metadata, load_model, pack
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import counts, majority
 from mien_train.evaluation.calibration import fit_temperature

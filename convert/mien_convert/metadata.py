@@ -18,7 +18,8 @@ from mien.atomic import check_target, replacing, sha256
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import FORMAT, Crop, Metadata, find_model, load_model, pack
+from mien.tflite.metadata import FORMAT, Crop, Metadata
+from mien.tflite.model_file import find_model, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 from mien.console import percent
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 from mien_convert.report import VariantResult
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mien.pipeline.reader import Reader
     from mien.pipeline.results import Face, FrameResult
     from mien.sources import CameraConfig, Change, Frame, Source, SourceLost, open_source
-    from mien.tflite.model_file import Metadata, Model, load_model
+    from mien.tflite.metadata import Metadata
+    from mien.tflite.model_file import Model, load_model
 
     __version__: str
 
@@ -49,7 +50,7 @@ _MODULES = {
     "Face": "mien.pipeline.results",
     "Frame": "mien.sources",
     "FrameResult": "mien.pipeline.results",
-    "Metadata": "mien.tflite.model_file",
+    "Metadata": "mien.tflite.metadata",
     "Model": "mien.tflite.model_file",
     "Prediction": "mien.classification.prediction",
     "Reader": "mien.pipeline.reader",

@@ -11,7 +11,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mien.tflite.model_file import MODELS, Crop, Metadata, pack
+from mien.tflite.metadata import Crop, Metadata
+from mien.tflite.model_file import MODELS, pack
 
 DATA = Path(__file__).parents[1] / "data"
 PORTRAITS = MODELS.parent / "demo" / "portraits"

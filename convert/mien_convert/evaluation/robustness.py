@@ -14,7 +14,7 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.evaluation.metrics import score
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 Gray = npt.NDArray[np.uint8]
 Faces = npt.NDArray[np.uint8]  # [n, s, s]

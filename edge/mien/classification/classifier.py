@@ -8,7 +8,8 @@ import numpy.typing as npt
 from mien.classification.profile import Profile
 from mien.errors import UserError
 from mien.tflite.interpreter import interpreter_class, suppress_delegate_log, uses_delegate
-from mien.tflite.model_file import Metadata, Model, is_shipped
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import Model, is_shipped
 from mien.tflite.signature import check_fit
 from mien.tflite.trial import check_runs
 

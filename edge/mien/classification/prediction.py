@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 UNCERTAIN = "uncertain"
 

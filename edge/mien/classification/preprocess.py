@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.boxes import Box
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 # Where a still is looked at, right and down in sides of what is cut out: detectors err so far.
 # Chosen on training faces in scenes, of which the mean of these and of them mirrored reads 0.8 %

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from mien.atomic import write_file
 from mien.classification.prediction import softmax
 from mien.errors import UserError
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 FORMAT = 1
 SUFFIX = ".profile.json"

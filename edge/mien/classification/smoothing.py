@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.classification.prediction import UNCERTAIN, Prediction, decode_prediction, softmax
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 TIME_CONSTANT_S = 0.4  # s, after which a new expression counts for 63 %
 LABEL_HYSTERESIS = 0.08  # probability by which another label must lead to be shown

@@ -23,7 +23,8 @@ from mien.errors import UserError
 from mien.evaluation.dataset import LabelledFace, LabelledImages, list_faces
 from mien.evaluation.ferplus import read_votes
 from mien.evaluation.truths import score_where, truths, vote_measures
-from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import DEFAULT_MODEL, load_model
 
 BATCH = 256  # faces held at once
 NAMED = {"fer2013": "benchmark", "votes": "people"}  # in the table and, of the other one, in JSON

@@ -37,7 +37,8 @@ from mien.pipeline.still import ImagePipeline
 from mien.sources.address import parse_address, public
 from mien.sources.base import Frame
 from mien.sources.images import list_pictures
-from mien.tflite.model_file import DEFAULT_MODEL, Metadata, load_model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import DEFAULT_MODEL, load_model
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 JPEG_QUALITY = 92

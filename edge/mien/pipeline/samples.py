@@ -12,7 +12,7 @@ from mien.pipeline.results import Face
 from mien.pipeline.still import ImagePipeline
 from mien.pipeline.video import VideoPipeline
 from mien.sources.base import Change, Frame
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 SAMPLE_S = (
     1.0  # s of a take whose predictions are averaged to one sample: frames resemble each other

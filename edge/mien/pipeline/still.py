@@ -16,7 +16,7 @@ from mien.classification.preprocess import tta_crops
 from mien.detection.base import Detection, Detector
 from mien.detection.tiles import detect_still
 from mien.pipeline.results import Face, FrameResult
-from mien.tflite.model_file import Metadata
+from mien.tflite.metadata import Metadata
 
 if TYPE_CHECKING:
     from mien.sources.base import Frame

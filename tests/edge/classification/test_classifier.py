@@ -12,7 +12,8 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import decode_prediction, softmax
 from mien.errors import UserError
 from mien.tflite.interpreter import interpreter_class, suppress_delegate_log
-from mien.tflite.model_file import Metadata, Model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import Model
 
 
 def test_every_class_is_read(model: Model) -> None:

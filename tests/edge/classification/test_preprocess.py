@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mien.boxes import Box
 from mien.classification.preprocess import TTA_SHIFTS, preprocess_face, tta_crops
-from mien.tflite.model_file import Crop, Metadata
+from mien.tflite.metadata import Crop, Metadata
 
 PLAIN = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
 

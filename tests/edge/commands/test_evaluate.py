@@ -25,7 +25,8 @@ from mien.classification.classifier import Classifier
 from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.image import load_image
-from mien.tflite.model_file import Metadata, Model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import Model
 
 Mien = Callable[..., tuple[int, str, str]]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from made import flatbuffer, write_model
 from mien.tflite import model_file as modelfile
-from mien.tflite.model_file import Metadata, load_model
+from mien.tflite.metadata import Metadata
+from mien.tflite.model_file import load_model
 
 Mien = Callable[..., tuple[int, str, str]]
 

@@ -20,7 +20,8 @@ from mien.errors import UserError
 from mien.tflite import model_file as modelfile
 from mien.tflite import trial
 from mien.tflite.flatbuffer import FlatbufferError
-from mien.tflite.model_file import Crop, Metadata, load_model, pack
+from mien.tflite.metadata import Crop, Metadata
+from mien.tflite.model_file import load_model, pack
 from mien.tflite.signature import Tensor, io_signature
 from mien.tflite.verifier import verify_model
 
