@@ -249,7 +249,6 @@ def test_the_wheel_holds_model_and_demo_and_runs_where_it_is_unpacked(tmp_path: 
         "mien/web/page/page.js",
         "mien/cli.py",
         "mien_train/cli.py",
-        "mien_train/evaluation/report.html.j2",
         "mien_convert/cli.py",
     } <= names
     tops = {name.partition("/")[0] for name in names}

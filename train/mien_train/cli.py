@@ -1,4 +1,4 @@
-"""`mien-train`: from FER-2013 to a trained model and its report, on a workstation."""
+"""`mien-train`: from FER-2013 to a trained model, on a workstation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from mien_train.commands.evaluate import evaluate
 from mien_train.commands.eyes import eyes
 from mien_train.commands.eyes_label import eyes_label
 from mien_train.commands.fit import fit
-from mien_train.commands.report import report
 from mien_train.commands.score import score
 from mien_train.commands.subset import subset
 from mien_train.commands.unpack import unpack
@@ -35,7 +34,6 @@ app.command("evaluate")(evaluate)
 app.command("fit")(fit)
 app.command("unpack")(unpack)
 app.command("average")(average)
-app.command("report")(report)
 app.command("eyes")(eyes)
 app.command("eyes-label")(eyes_label)
 app.command("detector")(detector)

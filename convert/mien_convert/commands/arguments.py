@@ -1,15 +1,13 @@
-"""Arguments, faces and JSON output that the measuring commands share."""
+"""Arguments and faces of the measuring commands."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import typer
-from mien.atomic import write_file
 from mien.errors import UserError
 from mien_train.data.fer2013 import load
 from mien_train.data.ferplus import counts, majority
@@ -40,8 +38,3 @@ def chosen_faces(
     if votes is not None:
         truths["people"] = np.asarray(majority(counts(votes, dataset))[drawn], np.int64)
     return dataset.images[drawn], truths
-
-
-def save_json(path: Path, document: dict[str, Any]) -> None:
-    """Write a document for --out; raises UserError."""
-    write_file(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

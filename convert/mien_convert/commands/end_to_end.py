@@ -17,7 +17,7 @@ from mien.detection import DEFAULT_DETECTOR
 from mien.evaluation.dataset import list_faces
 from mien.tflite.model_file import load_model
 
-from mien_convert.commands.arguments import ModelArgument, save_json
+from mien_convert.commands.arguments import ModelArgument
 from mien_convert.evaluation.end_to_end import measure, read_photographs
 
 
@@ -34,9 +34,6 @@ def end_to_end(
     ] = None,
     detector: DetectorOption = DEFAULT_DETECTOR,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the JSON document to a file.")
-    ] = None,
 ) -> None:
     """Measure detector and classifier together on labelled photographs.
 
@@ -53,8 +50,6 @@ def end_to_end(
         "detector": detector,
         **found,
     }
-    if out is not None:
-        save_json(out, document)
     print(json.dumps(document, indent=1) if as_json else _text(document))
 
 

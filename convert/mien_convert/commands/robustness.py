@@ -1,12 +1,11 @@
 """`mien-convert robustness`: accuracy under blur, noise, darkness, small size and bad crops.
 
-mien-convert robustness mien fer2013.zip --votes fer2013new.csv --out runs/mine/robustness.json
+mien-convert robustness mien fer2013.zip --votes fer2013new.csv
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,11 +15,7 @@ from mien.tflite.model_file import load_model
 from mien_train.commands.arguments import DataArgument, VotesOption
 from tqdm import tqdm
 
-from mien_convert.commands.arguments import (
-    ModelArgument,
-    chosen_faces,
-    save_json,
-)
+from mien_convert.commands.arguments import ModelArgument, chosen_faces
 from mien_convert.evaluation.robustness import conditions, measure, text
 
 
@@ -32,10 +27,6 @@ def robustness(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Largest number of faces.")] = 3589,
     seed: Annotated[int, typer.Option(help="Seed of the draw and of noise.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON document.")] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also write the JSON document to a file."),
-    ] = None,
 ) -> None:
     """Measure the accuracy on faces that are blurred, noisy, dark, compressed, small or rotated.
 
@@ -55,12 +46,8 @@ def robustness(
         "seed": seed,
         "conditions": rows,
     }
-    if out is not None:
-        save_json(out, document)
     if as_json:
         print(json.dumps(document, indent=1))
         return
     print(f"{loaded.metadata.name}: {len(faces)} faces ({split})\n")
     print(table(text(rows, list(truths)), right=(1, 2, 3, 4)))
-    if out is not None:
-        print(f"\nwrote {out}; mien-train report draws it where it is RUN/robustness.json")

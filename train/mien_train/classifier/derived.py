@@ -1,7 +1,7 @@
 """Derived runs: an unpacked model file, or an average of networks.
 
-Their run.json is that of their origin, with the derivation added, so that `mien-convert` and
-`mien-train report` take them as any run.
+Their run.json is that of their origin, with the derivation added, so that `mien-convert`
+takes them as any run.
 """
 
 from __future__ import annotations

@@ -1,12 +1,9 @@
-"""Charts of a training and its result: Matplotlib figures, as PNG or as SVG for a web page."""
+"""Charts of a training and its result: Matplotlib figures, written as PNG."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,26 +18,15 @@ from mien_train.data.labels import LABELS
 
 # Okabe and Ito's palette, distinguishable with any color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#777777"
-COLORS = {"people": ORANGE, "benchmark": BLUE}
-INK = "#1d2329"  # text and axes; in a page the page's own text color
 DPI = 150
 LOG_COLUMNS = (
     *("loss", "val_loss", "accuracy"),
     *("val_accuracy", "val_balanced_accuracy", "val_macro_f1"),
 )
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "mien",
-    **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
-    ),
-}
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def confusion(counts: Sequence[Sequence[int]], title: str = "") -> Figure:
+def confusion(counts: Sequence[Sequence[int]], title: str) -> Figure:
     """Confusion matrix [7][7], row true, column predicted; cells are shares of their row."""
     matrix = np.asarray(counts, np.int64)
     totals = matrix.sum(axis=1)
@@ -72,8 +58,8 @@ def confusion(counts: Sequence[Sequence[int]], title: str = "") -> Figure:
     return figure
 
 
-def reliability(bins: Reliability, title: str = "", threshold: float | None = None) -> Figure:
-    """Reliability diagram, faces per bin below; `threshold` is the confidence of "uncertain"."""
+def reliability(bins: Reliability, title: str) -> Figure:
+    """Reliability diagram, faces per bin below."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 5.2), layout="constrained")
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
@@ -91,8 +77,6 @@ def reliability(bins: Reliability, title: str = "", threshold: float | None = No
             markersize=5,
             label="mean confidence of the bin",
         )
-        if threshold is not None:
-            top.axvline(threshold, color=ORANGE, linewidth=1.2, label='"uncertain" below')
         top.set_ylim(0, 1)
         top.set_ylabel("accuracy")
         top.yaxis.set_major_formatter(PercentFormatter(1))
@@ -104,21 +88,6 @@ def reliability(bins: Reliability, title: str = "", threshold: float | None = No
         bottom.set_xlabel("confidence (largest probability)")
         bottom.xaxis.set_major_formatter(PercentFormatter(1))
         bottom.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    return figure
-
-
-def risk_coverage(curve: Sequence[dict[str, float]]) -> Figure:
-    """Accuracy on the most confident share of the faces; see `calibration.risk_coverage`."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.4), layout="constrained")
-        axes = figure.add_subplot()
-        coverage, accuracy = ([row[key] for row in curve] for key in ("coverage", "accuracy"))
-        axes.plot(coverage, accuracy, color=BLUE)
-        axes.set_xlabel("share of the faces answered")
-        axes.set_ylabel("accuracy")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axes.grid(axis="y", color=GRAY, alpha=0.3, linewidth=0.6)
     return figure
 
 
@@ -160,50 +129,8 @@ def _line(axes: Axes, values: np.ndarray, color: str, name: str) -> None:
         axes.plot(there + 1, values[there], f"{marker}-", ms=3, color=color, label=name)
 
 
-def robustness(document: dict[str, Any]) -> Figure:
-    """Accuracy by condition, a panel for each family, of a `mien-convert robustness` document."""
-    first, *rest = document["conditions"]
-    truths = [truth for truth in COLORS if truth in first]
-    families: dict[str, list[dict[str, Any]]] = {}
-    for row in rest:
-        families.setdefault(row["family"], []).append(row)
-    columns = 4
-    lines = max(1, -(-len(families) // columns))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.7 * columns, 2.5 * lines), layout="constrained")
-        panels = figure.subplots(lines, columns, sharey=True, squeeze=False).ravel()
-        for panel, (family, rows) in zip(panels, families.items(), strict=False):
-            x = range(len(rows))
-            for truth in truths:
-                panel.axhline(first[truth]["accuracy"], color=COLORS[truth], ls=":", lw=1)
-                y = [row[truth]["accuracy"] for row in rows]
-                line = "o-" if len(rows) < 8 else "o"  # so many are not one scale
-                panel.plot(x, y, line, ms=4, color=COLORS[truth], label=truth)
-            panel.set_title(family, loc="left", fontsize=10)
-            panel.set_xticks(x, [row["level"] for row in rows], fontsize=7, rotation=40, ha="right")
-            panel.set_ylim(0, 1)
-            panel.set_xlim(-0.5, max(len(rows) - 0.5, 0.5))
-            panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            panel.grid(axis="y", color=GRAY, alpha=0.3, linewidth=0.6)
-        for panel in panels[len(families) :]:
-            panel.set_axis_off()
-        if families:
-            panels[0].legend(frameon=False, fontsize=8, loc="lower left")
-    return figure
-
-
 def save_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, atomically. Agg needs no display."""
     FigureCanvasAgg(figure)
     with replacing(path, "--out") as part:
         figure.savefig(part, dpi=DPI, format="png")
-
-
-def to_svg(figure: Figure) -> str:
-    """Return a figure as an SVG element; text and axes take the color of the page's text."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
-    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-    return text.replace(INK, "currentColor")
