@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable
 
 
-def start_backend(first: Callable[[], None] = lambda: None) -> None:
+def start_backend() -> None:
     """Import Keras and make the backend ready; its messages are shown only if that fails.
-
-    `first` is called before the backend computes anything.
 
     TensorFlow writes of oneDNN and of missing CUDA libraries to the file descriptor itself before
     any of its settings is read.
@@ -24,7 +21,6 @@ def start_backend(first: Callable[[], None] = lambda: None) -> None:
         try:
             import keras
 
-            first()
             keras.ops.zeros(1)
         except BaseException:
             held.seek(0)

@@ -13,7 +13,6 @@ from mien_train.json_file import read_json
 
 STATE = "state.json"
 WEIGHTS = "state-*.weights.h5"
-FILES = (STATE, "run.json", WEIGHTS)  # all that a run is resumed from
 
 
 def save(run: Path, trainer: keras.Model, state: dict[str, Any]) -> None:

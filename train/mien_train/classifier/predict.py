@@ -12,7 +12,6 @@ from mien.classification.preprocess import normalize
 from mien.errors import UserError
 
 from mien_train.data.labels import LABELS
-from mien_train.distributed import process_index_and_count
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -67,9 +66,6 @@ def logits(model: keras.Model, images: np.ndarray, batch: int = 256) -> np.ndarr
     if keras.backend.backend() == "jax":
         # Its step gives the weights' memory away, which an average of them may be sharing.
         model.set_weights(model.get_weights())
-    if process_index_and_count()[1] > 1:
-        # Keras keeps how the outputs are spread, by which layers were trainable back then.
-        model.predict_function = None
     for start in range(0, len(images), batch):
         found.append(model.predict_on_batch(inputs(model, images[start : start + batch])))
     if not found:

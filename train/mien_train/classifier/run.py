@@ -17,7 +17,6 @@ from mien.atomic import sha256, write_file
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 
-from mien_train import distributed
 from mien_train.classifier import checkpoint
 from mien_train.classifier.distillation import load_teachers
 from mien_train.classifier.loop import TrainingSet, fit
@@ -83,10 +82,6 @@ def run_training(
     teacher = load_teachers(teachers, recipe.size)
     record["teachers"] = [{"file": file.name, "sha256": sha256(file)} for file in teachers]
     record["unlabelled"] = unlabelled
-    record["hosts"] = distributed.process_index_and_count()[1]
-    distributed.require_identical(
-        {key: record[key] for key in ("manifest_sha256", "weights_sha256", "recipe", "labels")}
-    )
     if state is not None:
         record["extended_from"] = _require_resumable(run, record)
     keras.utils.set_random_seed(recipe.seed)  # draws the new head

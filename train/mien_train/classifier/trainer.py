@@ -13,7 +13,6 @@ from mien_train.classifier.augment import Augment
 from mien_train.classifier.distillation import Teacher
 from mien_train.classifier.predict import inputs
 from mien_train.classifier.recipe import Recipe
-from mien_train.distributed import local_shard
 
 
 class Trainer(keras.Model):
@@ -87,7 +86,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Inputs of a Trainer, and the zeros that Keras wants as a target."""
-        chosen = local_shard(self.order[index * self.batch : (index + 1) * self.batch])
+        chosen = self.order[index * self.batch : (index + 1) * self.batch]
         inputs = {"image": self.images[chosen], "target": self.targets[chosen]}
         return inputs, np.zeros((len(chosen), 1), "float32")
 

@@ -11,7 +11,6 @@ from typing import Any
 from tqdm import tqdm
 
 from mien_train.classifier.recipe import Recipe
-from mien_train.distributed import process_index_and_count
 
 LOG_COLUMNS = (
     "epoch",
@@ -50,9 +49,8 @@ def stages_of(recipe: Recipe) -> list[Stage]:
 
 
 def report(sentence: str) -> None:
-    """Print on stderr, above the progress bar; of several hosts only the first one does."""
-    if process_index_and_count()[0] == 0:
-        tqdm.write(sentence, file=sys.stderr)
+    """Print on stderr, above the progress bar."""
+    tqdm.write(sentence, file=sys.stderr)
 
 
 def progress_text(state: dict[str, Any], stages: list[Stage]) -> str:

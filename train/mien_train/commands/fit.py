@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,22 +85,13 @@ def fit(
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
     size: Annotated[int, typer.Option(min=16, help="Side of the input, px; even.")] = 48,
     stem_stride: Annotated[int, typer.Option(min=1, max=2, help="Stride of the first layer.")] = 1,
-    hosts: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A:PORT,B:PORT", help="Train on all of these machines; needs KERAS_BACKEND=jax."
-        ),
-    ] = None,
-    host_index: Annotated[
-        int | None, typer.Option(min=0, help="Index of this machine in --hosts, from 0.")
-    ] = None,
 ) -> None:
     """Fine-tune MobileNetV2 in stages; keep the best weights on PublicTest as RUN/model.keras.
 
-    KERAS_BACKEND=jax trains with JAX, on a GPU where there is one. With --hosts start the same
-    command on each machine; the first one writes RUN.
+    KERAS_BACKEND=jax trains with JAX, on a GPU where there is one.
     """
-    from mien_train import distributed
+    from mien.file_lock import locked
+
     from mien_train.backend import start_backend
     from mien_train.data import ferplus as joined
     from mien_train.data.fer2013 import load
@@ -113,7 +103,6 @@ def fit(
         )
     if unlabelled and not teacher:
         raise UserError("--unlabelled needs a --teacher, which labels those images.")
-    machines = distributed.parse_hosts(hosts, host_index)
     dataset = load(data)  # before Keras, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given: dict[str, Any] = {
@@ -142,19 +131,15 @@ def fit(
     recipe = replace(recipe, augmentation=changes)
     if labels == "votes":
         recipe = replace(recipe, smoothing=0.0)  # ten people's votes are smooth by themselves
-    if machines is not None:
-        machines.require_divisible(recipe.batch)
-        start_backend(partial(distributed.initialize, machines, recipe.seed))
-    else:
-        start_backend()
-    from mien_train.classifier import checkpoint
+    start_backend()
     from mien_train.classifier.run import run_training
 
     command = command_line()
     try:
-        with distributed.run_folder(run, checkpoint.FILES) as folder:
+        run.parent.mkdir(parents=True, exist_ok=True)
+        with locked(run):  # two trainings would overwrite each other's state
             best = run_training(
-                folder,
+                run,
                 dataset,
                 subset,
                 weights,
@@ -172,8 +157,6 @@ def fit(
             file=sys.stderr,
         )
         raise typer.Exit(130) from None
-    if machines and machines.index:  # the first host prints the result
-        return
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
