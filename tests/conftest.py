@@ -22,6 +22,9 @@ SLOW_FILES = (
     *("systemd/test_installer.py", "tracking/", "web/test_browser.py", "web/test_connections.py"),
 )
 
+# The tests are of the bundled models, whatever this user has installed.
+os.environ["XDG_DATA_HOME"] = os.devnull
+
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ from mien.commands.doctor import doctor
 from mien.commands.evaluate import evaluate
 from mien.commands.image import image
 from mien.commands.info import info
+from mien.commands.model import app as model
 from mien.commands.report import report
 from mien.commands.run import run
 from mien.commands.run_options import EXAMPLES
@@ -33,6 +34,7 @@ app.command("info")(info)
 app.command("bench")(bench)
 app.command("report")(report)
 app.command("doctor")(doctor)
+app.add_typer(model, name="model")
 app.add_typer(service, name="service")
 
 

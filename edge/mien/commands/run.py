@@ -30,6 +30,7 @@ from mien.signals import ShutdownRequested, ShutdownSignal
 from mien.sources import CameraConfig, ReadOptions, is_camera, open_source
 from mien.sources.address import public
 from mien.sources.pausable import PausableSource
+from mien.tflite.minisign import PublicKey
 from mien.tflite.model_file import DEFAULT_MODEL, load_model
 
 
@@ -48,6 +49,7 @@ def run(
     duration: options.Duration = None,
     max_frames: options.MaxFrames = None,
     model: options.Model = DEFAULT_MODEL,
+    model_key: options.ModelKey = None,
     profile: options.Profile = None,
     detector: DetectorOption = DEFAULT_DETECTOR,
     threads: options.Threads = 1,
@@ -121,7 +123,7 @@ def run(
             "use --detector ssd."
         )
     limits = rate_limits(fps, budget)
-    loaded = load_model(model)
+    loaded = load_model(model, PublicKey.from_text(model_key) if model_key else None)
     labels = loaded.metadata.labels
     loaded_profile = None if profile is None else load_profile(profile, loaded.metadata)
     integrations = check_integrations(

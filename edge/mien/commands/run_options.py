@@ -100,6 +100,13 @@ MaxFrames = Annotated[
     _source(metavar="N", min=1, help="Stop after this number of frames."),
 ]
 Model = ModelOption
+ModelKey = Annotated[
+    str | None,
+    _faces(
+        metavar="KEY",
+        help="Public key of minisign: refuse a model that it did not sign, except bundled ones.",
+    ),
+]
 Profile = Annotated[
     Path | None,
     _faces(metavar="FILE", help="Profile of `mien calibrate` that corrects the predictions."),

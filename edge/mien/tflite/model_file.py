@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import UserError
+from mien.tflite import minisign
 from mien.tflite.flatbuffer import FlatbufferError
 from mien.tflite.metadata import Metadata
+from mien.tflite.model_store import installed_model
 from mien.tflite.signature import check_fit, float_input
 from mien.tflite.verifier import verify_model
 
@@ -43,13 +45,22 @@ class Model:
     metadata: Metadata
 
 
-def load_model(path_or_name: str | Path = DEFAULT_MODEL) -> Model:
-    """Read a model file, or a model that comes with mien by its name.
+def load_model(
+    path_or_name: str | Path = DEFAULT_MODEL, key: minisign.PublicKey | None = None
+) -> Model:
+    """Read a model file, or a bundled model by its name; the installed one takes the default's.
 
-    Raises UserError where the file is missing, damaged, not a Mien model, or does not fit.
+    With `key` a file that did not come with mien must be signed by it. Raises UserError where the
+    file is missing, damaged, not a Mien model, not signed, or does not fit.
     """
     path = find_model(path_or_name)
-    data = _read(path)
+    return parse_model(read_file(path), path, key)
+
+
+def parse_model(data: bytes, path: Path, key: minisign.PublicKey | None = None) -> Model:
+    """Return the model of a file's bytes; `path` names it, and raises as `load_model` does."""
+    if key is not None and not is_shipped(path):
+        minisign.verify(data, path, key)
     start, text = _open_archive(data, path)
     try:
         metadata = Metadata.from_json(text)
@@ -68,7 +79,7 @@ def load_flatbuffer(path: Path) -> bytes:
 
     Raises UserError where the file is missing, damaged, or holds no sound TFLite flatbuffer.
     """
-    data = _read(path)
+    data = read_file(path)
     start, text = _open_archive(data, path)
     try:
         sha256 = str(json.loads(text)["sha256"])
@@ -86,7 +97,8 @@ def load_flatbuffer(path: Path) -> bytes:
     return data[:start]
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a model file; raises UserError where it is too large or unreadable."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UserError(
@@ -109,8 +121,14 @@ def _check_hash(flatbuffer: bytes, sha256: str, path: Path) -> None:
 
 
 def find_model(path_or_name: str | Path) -> Path:
-    """Return the file of a model given by path, or by the name of one that comes with mien."""
+    """Return the file of a model given by path, or by the name of one that comes with mien.
+
+    A model of `mien model install` takes the place of the default one.
+    """
     text = str(path_or_name)
+    installed = installed_model() if text == DEFAULT_MODEL else None
+    if installed is not None:
+        return installed
     shipped = MODELS / f"{text}.tflite"
     if "/" not in text and "\\" not in text and shipped.is_file():
         return shipped
