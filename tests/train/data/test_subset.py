@@ -13,9 +13,7 @@ from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import to_csv
 from mien_train.data.labels import LABELS, VOTE_COLUMNS, VOTE_OF_LABEL
 from mien_train.data.subset import (
-    as_published,
     balanced,
-    export,
     full,
     indices_of,
     manifest_text,
@@ -70,13 +68,6 @@ def test_balanced_takes_the_size_of_the_smallest_class(fer: Path) -> None:
     assert set(balanced(data, 8, 4)) != set(few)
 
 
-def test_as_published_keeps_copies(fer: Path) -> None:
-    data = load(fer)
-    chosen = as_published(data, 7)
-    assert np.bincount(data.labels[chosen]).tolist() == [17, 16, 17, 17, 17, 16, 16]
-    assert len({data.sha256[i] for i in chosen}) == len(chosen) - 2
-
-
 def test_balanced_with_one_seed_chooses_known_images(fer: Path, tmp_path: Path) -> None:
     """The order is written out here anew, from nothing but SHA-256 and the pixels."""
     data = load(fer)
@@ -117,21 +108,6 @@ def test_subset_command_names_classes_that_fall_short(
     assert "angry 17, disgust 16" in text
     assert err.splitlines()[0] == "disgust has only 16 such images, not 17: all are in"
     assert len(err.splitlines()) == 5
-
-
-def test_subset_export_loads_with_the_same_pixels(
-    fer: Path, tmp_path: Path, mien_train: Run
-) -> None:
-    folder, out = tmp_path / "export", tmp_path / "s.csv"
-    code, _, _ = mien_train("subset", fer, "--out", out, "--export", folder)
-    assert code == 0
-    exported = load(folder)
-    rows = read_manifest(out)
-    assert sorted(exported.sha256) == sorted(row.sha256 for row in rows)
-    assert set(exported.splits.tolist()) == {"train"}
-    assert [exported.sha256[i] for i in indices_of(exported, rows)] == [r.sha256 for r in rows]
-    with pytest.raises(UserError, match="not empty"):
-        export(folder, exported, np.array([0]))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +156,6 @@ def test_subset_command_to_an_unwritable_place_exits_2(
 def test_balanced_of_real_data_has_known_counts(real: Dataset) -> None:
     data = real
     assert np.bincount(data.labels[balanced(data, 7)]).tolist() == [366] * 7
-    assert np.bincount(data.labels[as_published(data, 7)]).tolist() == [436] * 7
     # What seed 7 means, on any machine and with any version of NumPy.
     text = manifest_text(data, balanced(data, 7), "balanced subset, honest: 2562 images, seed 7")
     assert hashlib.sha256(text.encode()).hexdigest() == (
@@ -219,5 +194,3 @@ def test_subset_command_by_votes_balances_majorities(
     code, _, err = mien_train(*words)
     assert code == 2
     assert "needs --votes" in err
-    code, _, err = mien_train(*words, "--votes", file, "--as-published")
-    assert code == 2

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from mien.errors import UserError
 
 from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
 
@@ -24,17 +23,8 @@ def subset(
         int | None,
         typer.Option(min=1, help="Images per class (default: the size of the smallest class)."),
     ] = None,
-    as_published: Annotated[
-        bool,
-        typer.Option(
-            "--as-published", help="The tutorial's 436 per class, copies and test images included."
-        ),
-    ] = False,
     labels: LabelsOption = "fer2013",
     votes: VotesOption = None,
-    export: Annotated[
-        Path | None, typer.Option(help="Also write the images as PNG in class folders.")
-    ] = None,
 ) -> None:
     """Draw a balanced subset: distinct training images without conflicting labels, none of a test
     split.
@@ -50,27 +40,19 @@ def subset(
     from mien_train.data.labels import LABELS
 
     joined.require_votes(labels, votes)
-    if as_published and labels == "votes":
-        raise UserError("the tutorial's subset is of FER-2013's labels: leave --labels votes away.")
     dataset = load(data)
     classed = dataset
     if labels == "votes" and votes is not None:
         classed = subsets.by_votes(dataset, joined.counts(votes, dataset))
-    draw = subsets.as_published if as_published else subsets.balanced
-    chosen = draw(classed, seed, per_class)
+    chosen = subsets.balanced(classed, seed, per_class)
     counts = np.bincount(classed.labels[chosen], minlength=len(LABELS))
-    wanted = per_class or (subsets.PUBLISHED_PER_CLASS if as_published else None)
-    kind = "as published, copies and test images included" if as_published else "honest"
     by = ", classes by people's votes" if labels == "votes" else ""
-    note = f"balanced subset, {kind}: {len(chosen)} images, seed {seed}{by}"
+    note = f"balanced subset, honest: {len(chosen)} images, seed {seed}{by}"
     digest = subsets.write_manifest(out, dataset, chosen, note)
     typer.echo(
         f"{len(chosen)} images, "
         + ", ".join(f"{name} {count}" for name, count in zip(LABELS, counts, strict=True))
     )
-    for name, count in subsets.shortfalls(classed, chosen, wanted).items():
-        typer.echo(f"{name} has only {count} such images, not {wanted}: all are in", err=True)
+    for name, count in subsets.shortfalls(classed, chosen, per_class).items():
+        typer.echo(f"{name} has only {count} such images, not {per_class}: all are in", err=True)
     typer.echo(f"{out}  sha256 {digest}")
-    if export is not None:
-        subsets.export(export, dataset, chosen)
-        typer.echo(f"{export}  {len(chosen)} pictures")

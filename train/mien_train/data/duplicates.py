@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 from mien_train.data.fer2013 import SIDE, Dataset
@@ -44,20 +46,11 @@ def near_duplicate_groups(dataset: Dataset) -> list[NDArray[np.int64]]:
     # One of each group of identical copies stands for all of them.
     distinct = list(members.values())
     pairs = near_pairs(dataset.images[[group[0] for group in distinct]])
-    parent = list(range(len(distinct)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in pairs.tolist():
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
+    size = len(distinct)
+    graph = coo_array((np.ones(len(pairs)), pairs.T), (size, size))
     groups: dict[int, list[int]] = {}
-    for number, group in enumerate(distinct):
-        groups.setdefault(root(number), []).extend(group)
+    for number, group in zip(connected_components(graph)[1], distinct, strict=True):
+        groups.setdefault(int(number), []).extend(group)
     return [np.array(sorted(group), np.int64) for group in groups.values() if len(group) > 1]
 
 

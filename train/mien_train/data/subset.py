@@ -1,4 +1,4 @@
-"""Chooses training images: the honest balanced subset, the tutorial's, or all that are honest.
+"""Chooses training images: the honest balanced subset, or all that are honest.
 
     indices = balanced(dataset, seed=7)
     write_manifest(Path("subset.csv"), dataset, indices, note="balanced, seed 7")
@@ -12,22 +12,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-from mien.atomic import temp_path, write_file
+from mien.atomic import write_file
 from mien.errors import UserError
 from numpy.typing import NDArray
 
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.ferplus import majority
 from mien_train.data.labels import LABELS
-
-# The size of the smallest class, disgust, copies and all.
-PUBLISHED_PER_CLASS = 436
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def full(dataset: Dataset) -> NDArray[np.int64]:
         if split != "train":
             tested.add(digest)
     chosen: dict[str, int] = {}
-    for index in _train(dataset):
+    for index in np.flatnonzero(dataset.splits == "train"):
         digest = dataset.sha256[index]
         single = len(labels_of[digest]) == 1 and dataset.labels[index] >= 0
         if digest not in tested and single:
@@ -73,13 +68,18 @@ def balanced(dataset: Dataset, seed: int, per_class: int | None = None) -> NDArr
     Without `per_class` as many as the smallest class has; with it, a class that has fewer gives all
     that it has (see `shortfalls`).
     """
-    return _draw(dataset, full(dataset), seed, per_class)
+    candidates = full(dataset)
+    by_class = [[int(i) for i in candidates if dataset.labels[i] == k] for k in range(len(LABELS))]
+    if per_class is None:
+        per_class = min(len(members) for members in by_class)
 
+    def rank(index: int) -> tuple[bytes, str]:
+        # The pixels and not the name: the same images from zip and folder; the name tells copies.
+        key = f"{seed}|{dataset.sha256[index]}"
+        return hashlib.sha256(key.encode()).digest(), dataset.names[index]
 
-def as_published(dataset: Dataset, seed: int, per_class: int | None = None) -> NDArray[np.int64]:
-    """Indices int64 [m], ascending, of the tutorial's subset: 436 per class, copies, conflicts and
-    test images included."""
-    return _draw(dataset, _train(dataset), seed, per_class or PUBLISHED_PER_CLASS)
+    chosen = [i for members in by_class for i in sorted(members, key=rank)[:per_class]]
+    return np.array(sorted(chosen), np.int64)
 
 
 def shortfalls(
@@ -92,26 +92,6 @@ def shortfalls(
         for name, count in zip(LABELS, counts, strict=True)
         if per_class is not None and count < per_class
     }
-
-
-def _train(dataset: Dataset) -> NDArray[np.int64]:
-    return np.flatnonzero(dataset.splits == "train").astype(np.int64)
-
-
-def _draw(
-    dataset: Dataset, candidates: NDArray[np.int64], seed: int, per_class: int | None
-) -> NDArray[np.int64]:
-    by_class = [[int(i) for i in candidates if dataset.labels[i] == k] for k in range(len(LABELS))]
-    if per_class is None:
-        per_class = min(len(members) for members in by_class)
-
-    def rank(index: int) -> tuple[bytes, str]:
-        # The pixels and not the name: the same images from zip and folder; the name tells copies.
-        key = f"{seed}|{dataset.sha256[index]}"
-        return hashlib.sha256(key.encode()).digest(), dataset.names[index]
-
-    chosen = [i for members in by_class for i in sorted(members, key=rank)[:per_class]]
-    return np.array(sorted(chosen), np.int64)
 
 
 def manifest_text(dataset: Dataset, indices: NDArray[np.int64], note: str) -> str:
@@ -164,11 +144,10 @@ def indices_of(dataset: Dataset, rows: list[Row]) -> NDArray[np.int64]:
     Raises:
         UserError: an image is missing, or has other pixels or another label than the manifest says.
     """
-    # Without the suffix, for an exported folder holds the same images as PNG.
-    place = {_stem(name): index for index, name in enumerate(dataset.names)}
+    place = {name: index for index, name in enumerate(dataset.names)}
     found = []
     for row in rows:
-        index = place.get(_stem(row.path))
+        index = place.get(row.path)
         if index is None:
             raise UserError(
                 f"the manifest names {row.path}, which the data does not hold; "
@@ -181,31 +160,3 @@ def indices_of(dataset: Dataset, rows: list[Row]) -> NDArray[np.int64]:
             )
         found.append(index)
     return np.array(found, np.int64)
-
-
-def _stem(name: str) -> str:
-    return name.rsplit(".", 1)[0]
-
-
-def export(folder: Path, dataset: Dataset, indices: NDArray[np.int64]) -> None:
-    """Write the images as PNG (so that the pixels stay) into folder/train/<class>/.
-
-    Raises:
-        UserError: the folder exists and is not empty, or cannot be written.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not empty; choose another folder with --export.")
-    part = temp_path(folder)
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        for i in indices:
-            file = (part / dataset.names[i]).with_suffix(".png")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(cv2.imencode(".png", dataset.images[i])[1].tobytes())
-        if folder.exists():
-            folder.rmdir()
-        part.replace(folder)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror}; choose another folder with --export."
-        ) from error
