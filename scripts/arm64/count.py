@@ -19,16 +19,17 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import cv2
-from mien.bench.inference import interpreter
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from mien.bench.scenes import Scene
-from mien.bench.stages import stages
+from mien.boxes import face_to_square
 from mien.classification.classifier import Classifier
+from mien.classification.preprocess import preprocess_face
 from mien.detection import open_detector
 from mien.pipeline.video import VideoPipeline
 from mien.tflite.model_file import load_model
 
 ASK = 2047  # the `which` of getpriority() that scripts/arm64/count_plugin.c answers
-FOLLOWED = 60  # frames over which the tracker's cost is averaged
 LOOP = bytes.fromhex("000400f1e1ffff54c0035fd6")  # subs x0, x0, #1; b.ne .-4; ret
 
 
@@ -63,6 +64,19 @@ def check(counter: Counter) -> int:
     return many - few - 2_000_000
 
 
+def stages(classifier: Classifier) -> dict[str, Callable[[], object]]:
+    """Return the stages of a frame of 640x480 with one face."""
+    scene, detector = Scene(1, 640, 480), open_detector()
+    gray, square = scene.frame(0).gray, face_to_square(scene.boxes(0)[0])
+    face = preprocess_face(gray, square, classifier.metadata)
+    return {
+        "detect": lambda: detector.detect(gray),
+        "detect fine": lambda: detector.detect(gray, 2),
+        "crop": lambda: preprocess_face(gray, square, classifier.metadata),
+        "classify": lambda: classifier.logits(np.stack([face])),
+    }
+
+
 def millions(count: float) -> float:
     """Round to the thousand."""
     return round(count / 1e6, 3)
@@ -91,22 +105,24 @@ def main() -> None:
     print(f"{document['cpu']}; a loop of 2,000,000 instructions is {document['check']} off")
     model = load_model(arguments.model)
     alone = {}
-    for xnnpack in (True, False):
-        made = interpreter(model, 1, xnnpack)
+    for name, resolver in (
+        ("xnnpack", OpResolverType.AUTO),
+        ("plain", OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES),
+    ):
+        made = Interpreter(model_content=model.flatbuffer, experimental_op_resolver_type=resolver)
+        made.allocate_tensors()
         made.invoke()
-        alone["xnnpack" if xnnpack else "plain"] = millions(counter.of(made.invoke))
+        alone[name] = millions(counter.of(made.invoke))
     document["model_minstr"] = alone
     print("model alone, million instructions:", alone)
     classifier = Classifier(model)
     document["xnnpack"] = classifier.xnnpack
     if not arguments.no_stages:
         found = {}
-        for stage in stages(classifier, open_detector()):
-            stage.run()
-            # A step of the tracker is not like the one before.
-            runs = FOLLOWED if stage.name == "track" else 1
-            found[stage.name] = millions(sum(counter.of(stage.run) for _ in range(runs)) / runs)
-            print(f"  {stage.name:<14} {found[stage.name]:>9.3f}  {stage.what}", flush=True)
+        for name, run in stages(classifier).items():
+            run()
+            found[name] = millions(counter.of(run))
+            print(f"  {name:<14} {found[name]:>9.3f}", flush=True)
         document["stages_minstr"] = found
     if arguments.frames:
         engine = VideoPipeline(model)

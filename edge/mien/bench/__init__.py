@@ -1,1 +1,1 @@
-"""Benchmarks of `mien bench`: the model, the stages, the whole pipeline, baselines."""
+"""Benchmarks of `mien bench`: the classifier, the whole pipeline, baselines, memory."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mien.boxes import Box
+from mien.boxes import Box, iou
 from mien.errors import UserError
 from mien.image import load_image
 from mien.sources.base import Frame
@@ -31,6 +33,7 @@ LEAVES = 1500
 TEXTURE_STD = 6.0  # gray steps, of the texture on the disks
 NOISE_STD = 2.0  # standard deviation of the camera's noise, gray steps
 NOISE_FRAMES = 4  # pictures of noise, which take turns
+MATCH_IOU = 0.3  # least IoU of a box and the face that it has found
 
 
 @dataclass(frozen=True)
@@ -161,3 +164,30 @@ def _paste(gray: Gray, face: SyntheticFace, box: Box) -> None:
     )
     under, share = gray[rows, columns], alpha[inside]
     gray[rows, columns] = np.asarray(under + share * (pixels[inside] - under), np.uint8)
+
+
+@dataclass
+class DetectionCounts:
+    """Counts of true and false detections."""
+
+    faces: int = 0
+    hits: int = 0
+    false_boxes: int = 0
+
+    def add(self, truth: Sequence[Box], boxes: Sequence[Box]) -> None:
+        """Count a frame; a box on no face, and a second box on a face, are false detections."""
+        left = list(boxes)
+        for face in truth:
+            best = max(left, key=lambda box: iou(box, face), default=None)
+            if best is not None and iou(best, face) >= MATCH_IOU:
+                left.remove(best)
+                self.hits += 1
+        self.faces += len(truth)
+        self.false_boxes += len(left)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the JSON fields."""
+        return {
+            "recall": round(self.hits / self.faces, 4) if self.faces else None,
+            "false_boxes": self.false_boxes,
+        }

@@ -5,22 +5,30 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import cv2
 
 
-@dataclass(frozen=True)
-class Times:
+class Stopwatch:
     """Wall times of single runs and CPU times of all threads of this process, in ms.
 
     On a machine that does other work too the wall's times hold that work; the CPU's do not.
     """
 
-    wall: tuple[float, ...]
-    cpu: tuple[float, ...]
+    def __init__(self) -> None:
+        self.wall: list[float] = []
+        self.cpu: list[float] = []
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Time the block."""
+        cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+        yield
+        wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+        self.wall.append(wall / 1e6)
+        self.cpu.append(cpu / 1e6)
 
     def summary(self) -> dict[str, object]:
         """Return the JSON fields: n, and min, median, mean and p95 of both, in ms."""
@@ -36,40 +44,6 @@ def spread(values: Sequence[float]) -> dict[str, float]:
         "mean": round(statistics.fmean(ordered), 4),
         "p95": round(ordered[max(0, -(-95 * len(ordered) // 100) - 1)], 4),
     }
-
-
-class Stopwatch:
-    """Collects the times of runs one by one."""
-
-    def __init__(self) -> None:
-        self._wall: list[float] = []
-        self._cpu: list[float] = []
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Time the block."""
-        cpu, wall = time.process_time_ns(), time.perf_counter_ns()
-        yield
-        wall, cpu = time.perf_counter_ns() - wall, time.process_time_ns() - cpu
-        self._wall.append(wall / 1e6)
-        self._cpu.append(cpu / 1e6)
-
-    def times(self) -> Times:
-        """Return the collected times; raises ValueError if there are none."""
-        if not self._wall:
-            raise ValueError("nothing was timed")
-        return Times(tuple(self._wall), tuple(self._cpu))
-
-
-def measure(work: Callable[[], object], runs: int, warm_up: int = 3) -> Times:
-    """Return the times of `runs` calls of `work`, after some warm-up calls."""
-    watch = Stopwatch()
-    for _ in range(warm_up):
-        work()
-    for _ in range(runs):
-        with watch.running():
-            work()
-    return watch.times()
 
 
 @contextmanager

@@ -1,11 +1,9 @@
-"""`mien bench`: time and memory of the model, each stage and the whole pipeline."""
+"""`mien bench`: time and memory of the classifier and the whole pipeline."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,14 +27,6 @@ def bench(
             "with the cascade loaded anew, and Keras where TensorFlow is installed.",
         ),
     ] = False,
-    float_model: Annotated[
-        Path | None,
-        typer.Option(
-            "--float",
-            metavar="FILE",
-            help="With --baseline: a model.keras for the tutorial's pipeline.",
-        ),
-    ] = None,
     fer: Annotated[
         Path | None,
         typer.Option(
@@ -63,9 +53,6 @@ def bench(
     soak: Annotated[
         int, typer.Option(metavar="N", min=0, help="Frames over which memory is measured.")
     ] = 0,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Use a tenth of the frames and scenes.")
-    ] = False,
 ) -> None:
     """Measure speed and memory, on one core unless stated otherwise.
 
@@ -74,18 +61,13 @@ def bench(
     """
     loaded = load_model(model)
     # Late: every other command would start later for it.
-    from mien.bench.clips import clips_in
     from mien.bench.report import text
-    from mien.bench.runner import BenchOptions, measure_all
-    from mien.bench.timing import affinity
+    from mien.bench.runner import BenchOptions, clips_in, measure_all
 
-    if float_model is not None and not baseline:
-        raise UserError("--float is for the tutorial's pipeline; add --baseline.")
     if fer is not None and not baseline:
         raise UserError("--fer is for another pipeline; add --baseline.")
-    cores = len(affinity()) or os.cpu_count() or 1
-    options = BenchOptions(frames, threads, cores, baseline, float_model, fer, soak, quick)
-    options = replace(options, detector=detector, clips=tuple(clips_in(clip) if clip else ()))
+    clips = tuple(clips_in(clip)) if clip else ()
+    options = BenchOptions(frames, threads, baseline, fer, soak, detector, clips)
     document = measure_all(loaded, options)
     if not as_json:
         print(text(document))

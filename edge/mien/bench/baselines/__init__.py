@@ -1,1 +1,0 @@
-"""Baseline pipelines that `mien bench` compares with."""
