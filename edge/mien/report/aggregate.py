@@ -87,6 +87,7 @@ class Session:
     frames: int = 0
     frames_with_face: int = 0
     readings: int = 0
+    most_faces: int = 0  # in one frame
     length: float = 0.0  # s
     work_ms: float = 0.0  # all frames together
     latency_ms: float = 0.0  # all together
@@ -162,6 +163,7 @@ class _Collector:
         session.frames += 1
         session.frames_with_face += bool(faces)
         session.readings += len(faces)
+        session.most_faces = max(session.most_faces, len(faces))
         session.length = max(session.length, now)
         ms = record.get("ms")
         session.work_ms += (milliseconds(ms.get("total")) if isinstance(ms, dict) else None) or 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from html import escape
 
 import numpy as np
@@ -13,6 +14,7 @@ from mien.report.view import FaceTimeline, View, runs, stretches, ticks
 WIDTH = 1000  # units of the drawings, which the page scales
 HEIGHT = 220
 STRIP = 26
+LONG_FACT = 12  # characters above which a fact gets the place of two
 
 STYLE = """
 :root { --ground:#f3f5f7; --card:#fff; --line:#dde2e7; --ink:#17212b; --soft:#5d6b78; --track:#e8ecf0; }
@@ -24,9 +26,10 @@ body { margin: 0 auto; max-width: 1080px; padding: 24px 20px 40px; background: v
   font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 h1 { font-size: 24px; margin: 0 0 2px; overflow-wrap: anywhere; }
 h2 { font-size: 15px; margin: 0 0 12px; }
-p { margin: 4px 0; } .soft, figcaption { color: var(--soft); }
+p { margin: 4px 0; } section + p { margin-top: 14px; } .soft, figcaption { color: var(--soft); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 16px 18px; margin-top: 14px; break-inside: avoid; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 14px; margin: 16px 0 0; }
+dl div.wide { grid-column: span 2; }
 dl div { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 10px 14px; }
 dt { color: var(--soft); font-size: 13px; } dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular-nums; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
@@ -39,6 +42,7 @@ ul.legend i, td i { display: inline-block; width: 11px; height: 11px; border-rad
 .lane b { display: block; } .lane span { font-size: 13px; color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--soft); font-weight: 500; font-size: 13px; } th, td { padding: 4px 12px 4px 0; border-top: 1px solid var(--line); vertical-align: top; }
+td:last-child { overflow-wrap: anywhere; }
 tr:first-child > * { border-top: 0; } .share { display: grid; grid-template-columns: 96px 1fr 60px; gap: 10px; align-items: center; font-size: 14px; line-height: 1.8; }
 .share i { background: var(--track); height: 12px; border-radius: 6px; overflow: hidden; } .share b { display: block; height: 100%; } .share span:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 @media (max-width: 620px) { body { padding: 14px 10px; } .lane { grid-template-columns: 1fr; } svg text { font-size: 24px; } }
@@ -50,7 +54,9 @@ def html(view: View) -> str:
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     title = escape(view.title)
     facts = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in view.facts
+        f"<div{' class=wide' if len(value) > LONG_FACT else ''}><dt>{escape(name)}</dt>"
+        f"<dd>{escape(value)}</dd></div>"
+        for name, value in view.facts
     )
     legend = "".join(
         f'<li><i style="background:{view.colors[label]}"></i>{escape(label)}</li>'
@@ -157,12 +163,12 @@ def _lane(lane: FaceTimeline, view: View) -> str:
         cells.append(
             f'<rect x="{left:.1f}" width="{max(0.8, right - left):.1f}" height="{STRIP}" '
             f'fill="{view.colors[label]}"><title>{format_duration(start * view.step)} '
-            f"{escape(label)} {sure:.0%}</title></rect>"
+            f"{escape(label)} {100 * sure:.0f} %</title></rect>"
         )
     lost = "".join(_gaps(view, STRIP))
     first = next(iter(lane.shares), None)
     words = f"seen {format_duration(lane.seconds)}" + (
-        f", {escape(first)} {lane.shares[first]:.0%}" if first else ""
+        f", {escape(first)} {100 * lane.shares[first]:.0f} %" if first else ""
     )
     return (
         f'<div class="lane"><div><b>{escape(lane.name)}</b><span>{words}</span></div>'
@@ -193,9 +199,11 @@ def _moments(view: View) -> str:
     if not view.lines:
         return '<p class="soft">No expression changed for longer than a second.</p>'
     dated = any(line.at for line in view.lines)
+    begun = view.start  # the facts have the date
+    same_day = begun and begun.date() == (begun + timedelta(seconds=view.length)).date()
     rows = "".join(
         f"<tr><td>{format_duration(line.time)}</td>"
-        + (f"<td>{line.at}</td>" if dated else "")
+        + (f"<td>{line.at[11:] if same_day else line.at}</td>" if dated else "")
         + f"<td>{escape(line.face)}</td><td>{escape(line.words)}</td></tr>"
         for line in view.lines
     )

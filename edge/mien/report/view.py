@@ -71,7 +71,7 @@ def view_of(session: Session, title: str, broken: int) -> View:
     """Return what to show."""
     times = next(t for t in (1, 2, 4, 5, 8, 10, MAX_BINS) if -(-session.bins // t) <= COLUMNS)
     ranked = sorted(session.faces.items(), key=lambda item: -item[1].total)[:SHOWN_FACES]
-    ranked.sort(key=lambda item: item[1].first)
+    ranked.sort(key=lambda item: (item[1].first, item[0]))
     gaps = list(_gaps(session))
     return View(
         title,
@@ -158,6 +158,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         ("Frames", f"{frames:,}".replace(",", " ")),
         ("Frames/s", f"{rate:.1f}"),
         ("Frames with a face", f"{share:.0%}".replace("%", " %")),
+        ("Faces at once", str(session.most_faces)),
         ("Work per frame", f"{session.work_ms / frames:.1f} ms" if frames else "-"),
     ]
     if session.faces:
@@ -233,6 +234,8 @@ def _notes(session: Session, shown: int, broken: int) -> Iterator[str]:
     rest = len(session.faces) + session.others - shown
     if rest > 0:
         yield f"{rest} more faces were seen more briefly; they count in the whole."
+    if len(session.faces) + session.others > session.most_faces:
+        yield "A person who leaves and comes back later may be counted again."
     if session.frames and not session.faces and session.readings:
         yield "Faces were not followed in this recording, so it shows all of them together."
     if session.whole.emotions.get(UNCERTAIN):

@@ -292,6 +292,25 @@ def test_people_and_readings_are_counted_apart(mien: Mien, tmp_path: Path) -> No
     text = (tmp_path / "a.report.html").read_text()
     assert "<dt>People</dt><dd>2</dd>" in text
     assert "<dt>Readings</dt><dd>350</dd>" in text
+    assert "<dt>Faces at once</dt><dd>2</dd>" in text
+    assert "counted again" not in text  # both were there at once
+
+
+def test_one_who_may_be_counted_twice_is_named(mien: Mien, tmp_path: Path) -> None:
+    records = [line(i, i / 10, spec("happy", 1 + i // 50)) for i in range(100)]
+    assert mien("report", write(tmp_path / "a.jsonl", records))[0] == 0
+    text = (tmp_path / "a.report.html").read_text()
+    assert "<dt>People</dt><dd>2</dd>" in text
+    assert "<dt>Faces at once</dt><dd>1</dd>" in text
+    assert "A person who leaves and comes back later may be counted again." in text
+
+
+def test_the_clock_leaves_out_the_date_of_a_recording_of_one_day(
+    mien: Mien, tmp_path: Path
+) -> None:
+    start = datetime(2026, 11, 30, 12, 0, 0, tzinfo=timezone.utc)
+    assert mien("report", write(tmp_path / "noon.jsonl", dated(3000, start)))[0] == 0
+    assert "<td>12:25:00</td>" in (tmp_path / "noon.report.html").read_text()
 
 
 def test_lost_stretches_are_hatched_everywhere_and_named(mien: Mien, tmp_path: Path) -> None:
