@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from mien.classification.prediction import softmax
+from mien.console import table
 from scipy.stats import binomtest
 
 Logits = npt.NDArray[np.float32]  # [n, K]
@@ -71,6 +72,27 @@ def class_losses(
         points = 100 * float(before.mean() - after.mean())
         losses.append(ClassRecallLoss(name, int(mine.sum()), points, mcnemar(before, after)))
     return losses
+
+
+def comparison(labels: Labels, reference: Logits, int8: Logits, names: tuple[str, ...]) -> str:
+    """Return float and int8 side by side as a table; the last column is the difference, in points.
+
+    A recall's `p` is that of McNemar's exact test and stands where it is under 0.05.
+    """
+    right = [logits.argmax(axis=1) == labels for logits in (reference, int8)]
+    rows = [["", "float", "int8", "int8 - float"]]
+
+    def add(title: str, which: npt.NDArray[np.bool_], note: str = "") -> None:
+        before, after = (100 * float(correct[which].mean()) for correct in right)
+        rows.append([title, f"{before:.1f} %", f"{after:.1f} %", f"{after - before:+.1f}{note}"])
+
+    add("accuracy", labels >= 0)
+    for loss in class_losses(labels, reference, int8, names):
+        note = f" (p {loss.p:.2g})" if loss.p < SIGNIFICANCE else ""
+        add(f"  {loss.label} ({loss.count})", labels == names.index(loss.label), note)
+    rows.append(["agreement", "", f"{100 * agreement(reference, int8):.1f} %", ""])
+    rows.append(["mean KL, nats", "", f"{mean_kl(reference, int8):.4f}", ""])
+    return table(rows, right=(1, 2, 3))
 
 
 def gate_failures(

@@ -45,7 +45,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     picture = keras.layers.InputSpec(shape=(1, height, width, 1), dtype="float32", name="gray")
     network.export(saved, format="tf_saved_model", verbose=False, input_signature=[picture])
     say(answers, done="export")
-    float32 = to_tflite(saved, "float32")
+    float32 = to_tflite(saved)
     (folder / "float32.tflite").write_bytes(float32)
     say(answers, done="float32")
     statistics = measure(float32, np.load(folder / "calibration.npy"), ALL_PICTURES)

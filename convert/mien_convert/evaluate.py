@@ -1,4 +1,4 @@
-"""Evaluation of all variants on the validation faces, int8 by the device's own classifier.
+"""Faces to calibrate and validate on, and what both networks say of them.
 
 The int8 model is packed, loaded and run as the device does it (mien.load_model, mien.Classifier);
 the float model's logits come from Keras itself.
@@ -13,47 +13,59 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from mien.classification.classifier import Classifier
-from mien.classification.prediction import softmax
 from mien.classification.preprocess import preprocess_face
 from mien.errors import UserError
-from mien.evaluation.metrics import score
 from mien.tflite.metadata import Metadata
 from mien.tflite.model_file import load_model, pack
 from mien_train.data.fer2013 import Dataset
-from mien_train.data.ferplus import counts, majority
+from mien_train.data.labels import LABELS
+from mien_train.data.subset import balanced
 from mien_train.evaluation.calibration import fit_temperature
 from tqdm import tqdm
 
-from mien_convert.accuracy_gate import agreement, mean_kl
 from mien_convert.evaluation.robustness import calibration_conditions, corrupt
 from mien_convert.export import Converted
-from mien_convert.report import VariantResult
-from mien_convert.tflite_runner import interpreter, latency_ms_per_face
-from mien_convert.tflite_runner import logits as variant_logits
+from mien_convert.tflite_runner import interpreter
 
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
-
+Labels = npt.NDArray[np.int64]  # [n], index into LABELS; -1 where the truth is not known
 
 CORRUPTION_SEED = 7
-
-Labels = npt.NDArray[np.int64]  # [n], index into LABELS; -1 where the truth is not known
+MIN_CALIBRATION_FACES = 500  # fewer give unstable ranges
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """Logits and measures of a converted model on the validation faces."""
+    """Logits of a converted model on the validation faces."""
 
     float_logits: npt.NDArray[np.float32]  # [n, 7], Keras
     int8_logits: npt.NDArray[np.float32]  # [n, 7], mien.Classifier
     truth: Labels  # by which int8 is judged
     temperature: float  # see cautious_temperature
-    variants: list[VariantResult]  # float32, float16, dynamic, int8, against truth
     corrupted_logits: npt.NDArray[np.float32]  # [c, n, 7], int8, see calibration_conditions
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:
         """Which faces have a truth, bool [n]."""
         return self.truth >= 0
+
+
+def calibration_faces(data: Dataset, count: int, seed: int) -> Faces:
+    """Draw at least `count` training faces, equally many of each class; uint8 [n, 48, 48].
+
+    The draw is `mien_train.data.subset.balanced`: distinct faces, none of another split or with two
+    labels. A class that is short of its share gives all that it has. The same seed draws the same
+    faces. Raises UserError where the training split has too few.
+    """
+    per_class = -(-count // len(LABELS))
+    chosen = balanced(data, seed, per_class)
+    if len(chosen) < MIN_CALIBRATION_FACES:
+        raise UserError(
+            f"calibration needs {MIN_CALIBRATION_FACES} training faces and the data give "
+            f"{len(chosen)} (distinct, in no other split, {per_class} of each class at most); give "
+            "the whole of FER-2013."
+        )
+    return np.asarray(data.images[chosen], np.uint8)
 
 
 def validation_faces(data: Dataset, limit: int | None, seed: int) -> Dataset:
@@ -105,14 +117,6 @@ def device_logits(int8: bytes, faces: Faces, metadata: Metadata) -> npt.NDArray[
     return np.concatenate([classifier.logits(part) for part in bar])
 
 
-def people_labels(votes: Path, validation: Dataset) -> Labels:
-    """Return the majority of FER+'s votes for each face; -1 for a tie or another class.
-
-    Raises UserError where the file has no such votes.
-    """
-    return np.asarray(majority(counts(votes, validation)), np.int64)
-
-
 def cautious_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.int64]) -> float:
     """Return the higher one of two temperatures: of the faces as they are, and of all conditions.
 
@@ -130,33 +134,15 @@ def cautious_temperature(logits: npt.NDArray[np.float32], truth: npt.NDArray[np.
 def read_all(
     converted: Converted, faces: Faces, truth: Labels, metadata: Metadata
 ) -> ValidationResult:
-    """Run all variants on the faces and measure each; Keras' own logits stand for float32."""
+    """Run the int8 network on the faces, as they are and corrupted; fit the temperature."""
     known = truth >= 0
-    int8_logits = device_logits(converted.variants["int8"], faces, metadata)
+    int8_logits = device_logits(converted.int8, faces, metadata)
     corrupted = [int8_logits]
     for condition in tqdm(
         calibration_conditions()[1:], desc="corrupted", disable=None, leave=False
     ):
         inputs = corrupt(faces, condition, metadata, CORRUPTION_SEED)
-        corrupted.append(device_logits(converted.variants["int8"], inputs, metadata))
+        corrupted.append(device_logits(converted.int8, inputs, metadata))
     corrupted_logits = np.stack(corrupted)
     temperature = cautious_temperature(corrupted_logits[:, known], truth[known])
-    logits = {"float32": converted.logits, "int8": int8_logits}
-    with tqdm(total=2 * len(faces), disable=None, leave=False) as bar:
-        for kind in ("float16", "dynamic"):
-            bar.set_description(kind)
-            logits[kind] = variant_logits(converted.variants[kind], faces, bar.update)
-    variants = [
-        VariantResult(
-            name=kind,
-            score=score(truth[known], softmax(logits[kind][known], temperature), metadata.labels),
-            agreement=agreement(converted.logits, logits[kind]),
-            mean_kl=mean_kl(converted.logits, logits[kind]),
-            size=len(converted.variants[kind]),
-            latency_ms=latency_ms_per_face(converted.variants[kind]),
-        )
-        for kind in ("float32", "float16", "dynamic", "int8")
-    ]
-    return ValidationResult(
-        converted.logits, int8_logits, truth, temperature, variants, corrupted_logits
-    )
+    return ValidationResult(converted.logits, int8_logits, truth, temperature, corrupted_logits)

@@ -19,21 +19,18 @@ import numpy.typing as npt
 from mien.child import module_command
 from mien.errors import UserError
 
-from mien_convert.layer_errors import LayerError
-
 Faces = npt.NDArray[np.uint8]  # [n, S, S]
 
 
 @dataclass(frozen=True)
 class Converted:
-    """Variants and facts of one converted Keras model."""
+    """Result and facts of one converted Keras model."""
 
     logits: npt.NDArray[np.float32]  # [n, 7], of the Keras model on the faces
-    variants: dict[str, bytes]  # flatbuffers: "float32", "float16", "dynamic", "int8"
+    int8: bytes  # the flatbuffer
     parameters: int  # weights of the network
     architecture: str  # the Keras model's name
     versions: dict[str, str]  # of tensorflow and keras
-    layers: list[LayerError]  # the costliest in int8 first; empty where not asked for
 
 
 class Converter:
@@ -50,29 +47,24 @@ class Converter:
         """
         return int(self.answer()["size"])
 
-    def convert(
-        self, calibration: Faces, faces: Faces, explain: bool, done: Callable[[str, int], None]
-    ) -> Converted:
-        """Calibrate on one set of faces, read the other; `explain` finds the costliest layers.
-
-        `done` gets the name of every finished step and, for repeating ones, their number.
+    def convert(self, calibration: Faces, faces: Faces, done: Callable[[str], object]) -> Converted:
+        """Calibrate on one set of faces, read the other; `done` gets each finished step's name.
 
         Raises UserError where the model or the conversion fails.
         """
         assert self.input_size == faces.shape[1]
         np.save(self.folder / "calibration.npy", calibration)
         np.save(self.folder / "faces.npy", faces)
-        self.order(explain=explain)
+        self.order()
         while "done" in (answer := self.answer()):
-            done(answer["done"], answer.get("of", 0))
+            done(answer["done"])
         self._process.wait()
         return Converted(
             logits=np.load(self.folder / "logits.npy"),
-            variants={file.stem: file.read_bytes() for file in self.folder.glob("*.tflite")},
+            int8=(self.folder / "int8.tflite").read_bytes(),
             parameters=answer["parameters"],
             architecture=answer["architecture"],
             versions=answer["versions"],
-            layers=[LayerError(**layer) for layer in answer.get("layers", [])],
         )
 
     def order(self, **order: Any) -> None:

@@ -1,7 +1,7 @@
 """Conversion in a process of its own, because TFLiteConverter leaks memory.
 
 `mien_convert.export` starts it with the arguments MODEL FOLDER. They exchange lines of JSON: the
-worker writes {"size": S}, waits for {"explain": bool}, reads calibration.npy and faces.npy (uint8
+worker writes {"size": S}, waits for a line, reads calibration.npy and faces.npy (uint8
 [n, S, S]) from FOLDER, writes {"done": step} after each step and at last
 {"versions": ..., ...}. A user's error is {"error": sentence}. TensorFlow's output goes to stderr.
 """
@@ -12,7 +12,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,12 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from mien.errors import UserError
 
-from mien_convert.layer_errors import FACES, layer_errors
 from mien_convert.quantize import to_int8
 
-VARIANTS = ("float32", "float16", "dynamic", "int8")
-STEPS = ("export", "float", *VARIANTS)  # what is announced as done, in this order
-Faces = npt.NDArray[np.uint8]  # [n, S, S]
+STEPS = ("export", "float", "int8")  # what is announced as done, in this order
 
 
 def main(convert: Callable[[Path, Path, TextIO], None]) -> int:
@@ -55,8 +51,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     model = predict.load_model(path)
     size = int(model.input_shape[1])
     say(answers, size=size)
-    order = sys.stdin.readline()
-    if not order:  # the other side has gone
+    if not sys.stdin.readline():  # the other side has gone
         return
     calibration = np.load(folder / "calibration.npy")
     faces = np.load(folder / "faces.npy")
@@ -68,40 +63,18 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     refuse_probabilities(logits, path)
     np.save(folder / "logits.npy", logits)
     say(answers, done="float")
-    for kind in VARIANTS:
-        if kind == "int8":
-            flatbuffer = to_int8((folder / "float32.tflite").read_bytes(), calibration)
-        else:
-            flatbuffer = to_tflite(saved, kind)
-        (folder / f"{kind}.tflite").write_bytes(flatbuffer)
-        say(answers, done=kind)
-
-    found = {}
-    if json.loads(order)["explain"]:
-        found["layers"] = explain(folder, calibration, faces, answers)
+    (folder / "int8.tflite").write_bytes(to_int8(to_tflite(saved), calibration))
+    say(answers, done="int8")
 
     import keras
     import tensorflow as tf
 
     say(
         answers,
-        **found,
         versions={"tensorflow": tf.__version__, "keras": keras.__version__},
         parameters=int(model.count_params()),
         architecture=str(model.name),
     )
-
-
-def explain(
-    folder: Path, calibration: Faces, faces: Faces, answers: TextIO
-) -> list[dict[str, Any]]:
-    """Return `layer_errors` as dicts, measured on some of the faces."""
-    some = faces[:: -(-len(faces) // FACES)]
-    float32, int8 = ((folder / f"{kind}.tflite").read_bytes() for kind in ("float32", "int8"))
-    errors = layer_errors(
-        float32, int8, calibration, some, lambda name, count: say(answers, done=name, of=count)
-    )
-    return [asdict(error) for error in errors]
 
 
 def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
@@ -115,26 +88,18 @@ def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
 
 
 def export(model: Any, size: int, saved: Path) -> None:
-    """Write the SavedModel for one face at a time that all variants are converted from."""
+    """Write the SavedModel for one face at a time that the network is converted from."""
     import keras
 
     one_face = keras.layers.InputSpec(shape=(1, size, size, 1), dtype="float32", name="gray")
     model.export(saved, format="tf_saved_model", verbose=False, input_signature=[one_face])
 
 
-def to_tflite(saved: Path, kind: str) -> bytes:
-    """Convert a SavedModel to float32, float16 (weights) or dynamic (int8 weights, float sums).
-
-    The converter folds BatchNorm into the convolutions.
-    """
+def to_tflite(saved: Path) -> bytes:
+    """Convert a SavedModel to float32; the converter folds BatchNorm into the convolutions."""
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
-    if kind != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    return bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
 
 
 if __name__ == "__main__":

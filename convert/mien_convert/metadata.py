@@ -25,6 +25,7 @@ from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
 from mien_train.json_file import read_json
 
+from mien_convert.accuracy_gate import agreement, mean_kl
 from mien_convert.evaluate import ValidationResult
 from mien_convert.export import Converted
 
@@ -92,7 +93,7 @@ def metrics(
             found[kind] = _rounded(score(truth[which], probabilities, LABELS))
         return found
 
-    int8, known = result.variants[-1], result.known
+    known = result.known
     found: dict[str, Any] = {"split": "validation (PublicTest)", "labels": "fer2013"}
     found |= measure(validation.labels, np.ones(len(validation), bool))
     if not duplicated.all():
@@ -110,8 +111,8 @@ def metrics(
     judged_by_people = people is not None and np.array_equal(people, result.truth)
     return found | {
         "judged_by": "votes" if judged_by_people else "fer2013",
-        "agreement": round(int8.agreement, 6),
-        "mean_kl": round(int8.mean_kl, 6),
+        "agreement": round(agreement(result.float_logits, result.int8_logits), 6),
+        "mean_kl": round(mean_kl(result.float_logits, result.int8_logits), 6),
         "risk_coverage": [{key: round(v, 6) for key, v in row.items()} for row in curve],
     }
 

@@ -10,8 +10,6 @@ import typer
 from mien.console import percent
 from mien.tflite.metadata import Metadata
 
-from mien_convert.report import VariantResult
-
 # Regulation (EU) 2024/1689; Annex III, point 1(c), and Article 50(3) hold where Article 5 does not.
 FORBIDDEN = """\
 **The EU AI Act, Article 5(1)(f), forbids systems that infer the emotions of persons at work
@@ -54,16 +52,10 @@ def reproduction_commands(context: typer.Context, training: dict[str, Any]) -> l
         if not isinstance(value, bool):  # a flag is said by its name
             words.append(shown)
     trained = training.get("command")
-    if not trained and "subset" in training:  # a run.json of before commands were written down
-        run = ["mien-train", "fit", context.params["data"].name]
-        for key in ("subset", "seed", "labels", "weights"):
-            if key in training:
-                run += [f"--{key}", str(training[key])]
-        trained = shlex.join([*run, "--run", context.params["network"].resolve().parent.name])
     return [*([str(trained)] if trained else []), shlex.join(words)]
 
 
-def model_card(metadata: Metadata, variants: list[VariantResult], commands: list[str]) -> str:
+def model_card(metadata: Metadata, commands: list[str]) -> str:
     """Return the card's text; `commands` are shell lines that make the model again."""
     measured, original = metadata.metrics, metadata.metrics.get("without_duplicates", {})
     dropped = measured["n"] - original.get("n", 0)
@@ -91,7 +83,6 @@ def model_card(metadata: Metadata, variants: list[VariantResult], commands: list
         _measures(metadata),
         f"int8 sees the same expression as float in {percent(measured['agreement'])} of the "
         f"faces; mean KL divergence {measured['mean_kl']:.4f} nats.",
-        _variants(variants),
         "## Confidence",
         f"Logits are divided by the temperature {metadata.temperature:.3f} before the softmax. "
         f"Under a confidence of {metadata.threshold:.2f} the device says `uncertain`. Accuracy on "
@@ -182,25 +173,6 @@ def _measures(metadata: Metadata) -> str:
     ]
     rows.append(["expected calibration error", *(f"{score['ece']:.3f}" for _, score in scores)])
     return _rows(["", *(title for title, _ in scores)], rows)
-
-
-def _variants(variants: list[VariantResult]) -> str:
-    rows = [
-        [
-            variant.name,
-            percent(variant.score["accuracy"]),
-            percent(variant.agreement),
-            f"{variant.mean_kl:.4f}",
-            f"{variant.size / 1000:.0f}",
-            f"{variant.latency_ms:.2f}",
-        ]
-        for variant in variants
-    ]
-    head = ["variant", "accuracy", "agreement", "mean KL", "kB", "ms per face"]
-    return (
-        _rows(head, rows)
-        + "\n\nms: median, one thread of the machine that converted; a Pi takes longer."
-    )
 
 
 def _coverage(curve: list[dict[str, float]]) -> str:

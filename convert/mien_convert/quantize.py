@@ -66,15 +66,14 @@ def calibrate(float32: bytes, calibration: Faces) -> tuple[bytes, Statistics]:
     return network.to_bytes(), statistics
 
 
-def quantize(float32: bytes, statistics: Statistics, float_layer: Layer | None = None) -> bytes:
-    """Quantize by measured statistics; `float_layer` stays float, to measure what it costs."""
+def quantize(float32: bytes, statistics: Statistics) -> bytes:
+    """Quantize by measured statistics."""
     import tensorflow as tf
     from tensorflow.lite.python.convert import mlir_quantize
 
     network = Network(float32)
     for layer in network.layers():
-        if layer != float_layer:
-            correct_bias(network, layer, statistics.inputs[layer.weights])
+        correct_bias(network, layer, statistics.inputs[layer.weights])
     for tensor, (low, high) in statistics.ranges.items():
         network.set_range(tensor, low, high)
     network.set_range(network.input, -1.0, 1.0)
@@ -84,7 +83,6 @@ def quantize(float32: bytes, statistics: Statistics, float_layer: Layer | None =
             network.to_bytes(),
             input_data_type=tf.uint8,
             output_data_type=tf.int8,
-            denylisted_nodes={network.name(float_layer.target)} if float_layer else None,
         )
     )
 

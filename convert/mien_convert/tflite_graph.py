@@ -74,10 +74,6 @@ class Network:
             )
         return found
 
-    def name(self, tensor: int) -> str:
-        """Return a tensor's name."""
-        return str(self._graph.tensors[tensor].name.decode())
-
     def values(self, tensor: int) -> Array:
         """Return the constant that a tensor holds, a copy."""
         entry = self._graph.tensors[tensor]

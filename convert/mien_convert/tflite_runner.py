@@ -1,7 +1,7 @@
-"""Inference of any variant in the device's interpreter: logits and latency.
+"""Inference of float and int8 networks in the device's interpreter: logits and latency.
 
 The int8 file is judged through mien.Classifier, as on the device; this runs what the device
-refuses (float models) and takes the time of all variants in one way.
+refuses, float networks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import statistics
 import time
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,31 +31,20 @@ def interpreter(flatbuffer: bytes, **options: Any) -> Any:
     return runner
 
 
-def logits(
-    flatbuffer: bytes, faces: Faces, done: Callable[[int], object] = lambda count: None
-) -> npt.NDArray[np.float32]:
-    """Return logits, float32 [n, 7], of a variant with float or uint8 input.
-
-    `done` gets the number of faces read since its last call.
-    """
+def logits(flatbuffer: bytes, faces: Faces) -> npt.NDArray[np.float32]:
+    """Return logits, float32 [n, K], of a network with float or uint8 input."""
     runner = interpreter(flatbuffer)
     source, target = runner.get_input_details()[0], runner.get_output_details()[0]
     scale, zero_point = target["quantization"]
     rows = []
     for face in faces:
-        set_face(runner, source, face)
+        bytes_in = source["dtype"] == np.uint8
+        given = face[np.newaxis, ..., np.newaxis] if bytes_in else normalize(face[np.newaxis])
+        runner.set_tensor(source["index"], given)
         runner.invoke()
         row = runner.get_tensor(target["index"])[0].astype(np.float32)
         rows.append((row - zero_point) * scale if scale else row)
-        done(1)
     return np.asarray(rows, np.float32)
-
-
-def set_face(runner: Any, source: dict[str, Any], face: Faces) -> None:
-    """Give an interpreter one face, uint8 [S, S], in the type that its input has."""
-    bytes_in = source["dtype"] == np.uint8
-    given = face[np.newaxis, ..., np.newaxis] if bytes_in else normalize(face[np.newaxis])
-    runner.set_tensor(source["index"], given)
 
 
 def latency_ms_per_face(flatbuffer: bytes) -> float:

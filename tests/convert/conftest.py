@@ -30,6 +30,7 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     write_model(folder / "model.keras")
     run = {"subset": "generated", "seed": 3, "data": "/somewhere/fer2013.zip"}
+    run["command"] = "mien-train fit fer2013.zip --subset generated --seed 3 --run run"
     (folder / "run.json").write_text(json.dumps(run))
     return folder / "model.keras"
 

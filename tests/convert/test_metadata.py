@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mien.errors import UserError
-from mien_convert.evaluate import ValidationResult, people_labels, validation_faces
+from mien_convert.evaluate import ValidationResult, validation_faces
 from mien_convert.metadata import creation_time, licences, metrics, read_run
-from mien_convert.report import VariantResult
 from mien_train.data.fer2013 import load
+from mien_train.data.ferplus import counts, majority
 from mien_train.data.labels import VOTE_COLUMNS
 
 
@@ -33,16 +33,15 @@ def test_metrics_with_votes_measure_people_where_they_agree(
     votes[:10, VOTE_COLUMNS.index("happiness")] = 5
     votes[:10, VOTE_COLUMNS.index("sadness")] = 5
     write_votes(tmp_path / "votes.csv", validation.names, votes)
-    people = people_labels(tmp_path / "votes.csv", validation)
+    people = majority(counts(tmp_path / "votes.csv", validation))
     assert np.bincount(people + 1).tolist() == [10, 0, 0, 0, 200]
     happy = np.zeros((len(validation), 7), np.float32)
     happy[:, 3] = 2
-    reading = ValidationResult(
-        happy, happy, people, 1.0, [VariantResult("int8", {}, 1.0, 0.0, 1, 1.0)], happy[None]
-    )
+    reading = ValidationResult(happy, happy, people, 1.0, happy[None])
     copied = np.arange(len(validation)) < 7
     found = metrics(reading, validation, copied, people)
     assert found["judged_by"] == "votes"
+    assert (found["agreement"], found["mean_kl"]) == (1.0, 0.0)
     assert (found["n"], found["people"]["n"], found["without_duplicates"]["n"]) == (210, 200, 203)
     assert found["people"]["int8"]["accuracy"] == 1.0
     assert found["people"]["without_duplicates"]["n"] == 200  # the copies are among the ties

@@ -22,7 +22,7 @@ def float32(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> byte
     """The tiny network as a float flatbuffer."""
     saved = tmp_path_factory.mktemp("saved") / "model"
     export(keras.saving.load_model(small_model, compile=False), 48, saved)
-    return to_tflite(saved, "float32")
+    return to_tflite(saved)
 
 
 @pytest.mark.parametrize("kind", [CONV, DEPTHWISE])

@@ -15,23 +15,22 @@ from mien.file_lock import locked
 from mien_train.commands.arguments import DataArgument, VotesOption
 from mien_train.data.duplicates import has_twin
 from mien_train.data.fer2013 import load
-from mien_train.data.ferplus import require_votes
+from mien_train.data.ferplus import counts, majority, require_votes
 from tqdm import tqdm
 
-from mien_convert import calibration as calibrating
 from mien_convert import metadata as provenance
-from mien_convert.accuracy_gate import REFUSED, class_losses, gate_failures
+from mien_convert.accuracy_gate import REFUSED, comparison, gate_failures
 from mien_convert.evaluate import (
+    MIN_CALIBRATION_FACES,
+    calibration_faces,
     check_input_range,
     network_faces,
-    people_labels,
     read_all,
     validation_faces,
 )
-from mien_convert.export import Converted, Converter, Faces, converter
+from mien_convert.export import converter
 from mien_convert.export_worker import STEPS
 from mien_convert.model_card import model_card, reproduction_commands
-from mien_convert.report import comparison, layer_table
 
 CERTAIN_ACCURACY = 0.85  # of faces as they are and corrupted; news photographs keep it, too
 
@@ -62,17 +61,10 @@ def model(
         int,
         typer.Option(
             metavar="N",
-            min=calibrating.MIN_FACES,
+            min=MIN_CALIBRATION_FACES,
             help="Number of balanced training faces to calibrate on.",
         ),
     ] = 700,
-    calibration_faces: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|DIR",
-            help="Calibration faces instead: .npy of uint8 [n, h, w], or a folder of pictures.",
-        ),
-    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the calibration faces and of --limit.")] = 7,
     max_drop: Annotated[
         float,
@@ -114,12 +106,6 @@ def model(
         int | None,
         typer.Option(metavar="N", min=7, help="Measure on about N validation faces only."),
     ] = None,
-    explain: Annotated[
-        bool,
-        typer.Option(
-            "--explain", help="Show the layers with the largest int8 error; takes minutes."
-        ),
-    ] = False,
 ) -> None:
     """Convert a Keras model to a full int8 model file, measured by the device's own classifier.
 
@@ -135,33 +121,26 @@ def model(
         draft = provenance.draft_metadata(
             name or run_name, model_version, process.input_size, margin
         )
-        chosen = (
-            calibrating.read_faces(calibration_faces)
-            if calibration_faces
-            else calibrating.balanced_faces(dataset, calibration, seed)
-        )
-        ranged = network_faces(chosen, draft)
+        ranged = network_faces(calibration_faces(dataset, calibration, seed), draft)
         validation = validation_faces(dataset, limit, seed)
-        people = None if votes is None else people_labels(votes, validation)
+        people = None if votes is None else majority(counts(votes, validation))
         faces = network_faces(validation.images, draft)
-        converted = convert(process, ranged, faces, explain)
-    check_input_range(converted.variants["int8"])
+        with tqdm(total=len(STEPS), desc="converting", disable=None, leave=False) as bar:
+            converted = process.convert(ranged, faces, lambda step: bar.update())
+    check_input_range(converted.int8)
     truth = people if truth_name == "votes" and people is not None else validation.labels
     result = read_all(converted, faces, truth, draft)
 
     known = result.known
     pair = result.truth[known], result.float_logits[known], result.int8_logits[known]
     print(f"{known.sum()} validation faces, truth: {truth_name}; {len(ranged)} calibration faces")
-    print(comparison(result.variants, class_losses(*pair, draft.labels), draft.labels))
-    if converted.layers:
-        print("\n" + layer_table(converted.layers))
+    print(comparison(*pair, draft.labels))
     failures = gate_failures(*pair, draft.labels, max_drop, max_recall_drop)
     if failures:
         raise refusal(failures, out)
 
     training = provenance.training(network, converted) | {
         "calibration_faces": len(ranged),
-        "calibration_source": calibration_faces.name if calibration_faces else "balanced",
         "calibration_seed": seed,
     }
     duplicated = has_twin(validation, dataset.select(dataset.splits == "train"))
@@ -181,9 +160,9 @@ def model(
     lines = reproduction_commands(context, training)
     provenance.write(
         out,
-        converted.variants["int8"],
+        converted.int8,
         metadata,
-        lambda final: model_card(final, result.variants, lines),
+        lambda final: model_card(final, lines),
     )
     print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); its card: mien-convert card {out}")
 
@@ -213,15 +192,3 @@ def gate_truth(labels: str | None, votes: Path | None, network: Path) -> str:
             file=sys.stderr,
         )
     return labels or ("votes" if trained == "votes" and votes else "fer2013")
-
-
-def convert(process: Converter, calibration: Faces, faces: Faces, explain: bool) -> Converted:
-    """Run the conversion with a progress bar."""
-    with tqdm(total=len(STEPS), desc="converting", disable=None, leave=False) as bar:
-
-        def done(step: str, repeats: int) -> None:
-            bar.total = len(STEPS) + repeats
-            bar.set_postfix_str(step)
-            bar.update()
-
-        return process.convert(calibration, faces, explain, done)
