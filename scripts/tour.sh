@@ -13,17 +13,17 @@ run=runs/tour
 
 step() { printf '\n--- %s\n    %s\n' "$1" "${*:2}"; "${@:2}"; }
 
-step "1. Choose 2,562 faces: equally many of each class, no copies" \
-    "$bin/mien-train" subset "$data" --seed 7 --out "$run/subset.csv"
-step "2. Fine-tune MobileNetV2, width 0.35: small faces first" \
-    "$bin/mien-train" fit "$data" --subset "$run/subset.csv" --weights "$weights" --alpha 0.35 \
+step "1. Look at the data: classes, copies, conflicting labels" \
+    "$bin/mien-train" audit "$data"
+step "2. Fine-tune MobileNetV2, width 0.35, on 2,562 faces, equally many of each class" \
+    "$bin/mien-train" fit "$data" --subset balanced --weights "$weights" --alpha 0.35 \
     --head-epochs 1 --small-epochs 16 --epochs 6 --augment 0.7 --run "$run" --resume
 step "3. Convert it to int8 and check that it lost nothing" \
     "$bin/mien-convert" "$run/model.keras" "$data" --max-drop 1.5
 step "4. Read the faces of a picture with it" \
     "$bin/mien" image edge/mien/demo/portraits/both.jpg --model "$run/tour.tflite"
-step "5. Show how good it is on one page" \
-    "$bin/mien-train" report "$run" --data "$data" --no-audit
+step "5. Measure the network before int8, with charts" \
+    "$bin/mien-train" evaluate "$run/model.keras" "$data"
 echo
-echo "Open $run/report.html. This network gives 44 % of FER-2013's labels on PublicTest (chance: 14);"
+echo "Look at $run/evaluation-validation. This network gives 44 % of FER-2013's labels on PublicTest (chance: 14);"
 echo "make train and make convert make a full one."

@@ -14,7 +14,6 @@ from mien_train.commands.eyes import eyes
 from mien_train.commands.eyes_label import eyes_label
 from mien_train.commands.fit import fit
 from mien_train.commands.score import score
-from mien_train.commands.subset import subset
 from mien_train.commands.unpack import unpack
 from mien_train.commands.votes import votes
 
@@ -24,11 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-app.callback(help="Audit FER-2013, choose training images, train and evaluate networks.")(
+app.callback(help="Audit FER-2013, train and evaluate networks.")(
     common_options
 )
 app.command("audit")(audit)
-app.command("subset")(subset)
 app.command("votes")(votes)
 app.command("evaluate")(evaluate)
 app.command("fit")(fit)

@@ -196,7 +196,7 @@ def test_load_of_unfit_data_raises(
     path = make(clean.parent)
     with pytest.raises(UserError, match=words):
         load(path)
-    code, out, err = mien_train("subset", path, "--out", clean.parent / "subset.csv")
+    code, out, err = mien_train("audit", path)
     assert (code, out) == (2, "")
     assert err.startswith("mien-train: ")
     assert err.count("\n") == 1

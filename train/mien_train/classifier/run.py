@@ -75,7 +75,7 @@ def run_training(
             "the data holds no PublicTest images to validate on: give the whole FER-2013 archive."
         )
     indices = _choose(dataset, chosen, recipe.seed)
-    manifest = subset.manifest_text(dataset, indices, f"{_kind(chosen)} set")
+    manifest = subset.manifest_text(dataset, indices, f"{chosen} set")
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
@@ -114,11 +114,7 @@ def _choose(dataset: Dataset, chosen: str, seed: int) -> np.ndarray:
         return subset.full(dataset)
     if chosen == "balanced":
         return subset.balanced(dataset, seed)
-    return subset.indices_of(dataset, subset.read_manifest(Path(chosen)))
-
-
-def _kind(chosen: str) -> str:
-    return chosen if chosen in ("full", "balanced") else Path(chosen).name
+    raise UserError(f"there is no subset '{chosen}'; --subset takes balanced or full.")
 
 
 def training_set(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None) -> TrainingSet:
@@ -166,7 +162,7 @@ def _record(
     """What run.json holds: all that it takes to do the run again."""
     file = Path(weights)
     return {
-        "subset": _kind(chosen),
+        "subset": chosen,
         "images": len(indices),
         "per_class": dict(
             zip(

@@ -22,7 +22,11 @@ def fit(
     data: DataArgument,
     run: Annotated[Path, typer.Option(help="Folder for the model, the log and the checkpoints.")],
     subset: Annotated[
-        str, typer.Option(help="'balanced', 'full', or a manifest of mien-train subset.")
+        str,
+        typer.Option(
+            help="'balanced' (as many of each class) or 'full'; without copies, conflicting labels "
+            "and test images."
+        ),
     ] = "balanced",
     labels: LabelsOption = "fer2013",
     votes: VotesOption = None,
