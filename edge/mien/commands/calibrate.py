@@ -14,9 +14,10 @@ import typer
 from mien.atomic import check_target
 from mien.classification.classifier import Classifier
 from mien.classification.profile import NEUTRAL, SUFFIX, ProfileFit, fit_profile
-from mien.commands.options import ModelOption, ThreadsOption
+from mien.commands.options import DetectorOption, ModelOption, ThreadsOption
 from mien.console import progress
-from mien.detection import open_detector
+from mien.detection import DEFAULT_DETECTOR, open_detector
+from mien.detection.base import Detector
 from mien.errors import UserError
 from mien.evaluation.dataset import list_all
 from mien.log import warn_user
@@ -50,6 +51,7 @@ def calibrate(
         typer.Option(metavar="FILE", help="Write the profile here, not to NAME.profile.json."),
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
+    detector: DetectorOption = DEFAULT_DETECTOR,
     neutral: Annotated[
         bool,
         typer.Option("--neutral", help="Only remove a resting face's bias: 10 s of doing nothing."),
@@ -71,10 +73,11 @@ def calibrate(
     target = out or Path(f"{name}{SUFFIX}")
     check_target(target)
     loaded = load_model(model)
+    opened = open_detector(detector)
     if Path(source).is_dir() or source.lower().endswith(".zip"):
-        samples = _from_pictures(Path(source), loaded, threads, cropped, neutral)
+        samples = _from_pictures(Path(source), loaded, opened, threads, cropped, neutral)
     else:
-        samples = _from_camera(source, loaded, threads, neutral, rounds)
+        samples = _from_camera(source, loaded, opened, threads, neutral, rounds)
     fit = fit_profile(
         np.array(samples.logits),
         np.array(samples.labels, np.int64),
@@ -96,7 +99,9 @@ def _score(fit: ProfileFit) -> str:
     )
 
 
-def _from_pictures(path: Path, model: Model, threads: int, cropped: bool, neutral: bool) -> Samples:
+def _from_pictures(
+    path: Path, model: Model, detector: Detector, threads: int, cropped: bool, neutral: bool
+) -> Samples:
     """Return a sample for each picture of a labelled folder or zip; raises UserError."""
     metadata = model.metadata
     listing = list_all(path, metadata.labels)
@@ -105,7 +110,7 @@ def _from_pictures(path: Path, model: Model, threads: int, cropped: bool, neutra
     ]
     if not files:
         raise UserError(f"{path} has no pictures in a folder {NEUTRAL}; leave --neutral out.")
-    pipeline = ImagePipeline(open_detector(), Classifier(model, threads), metadata)
+    pipeline = ImagePipeline(detector, Classifier(model, threads), metadata)
     samples = Samples()
     faceless = 0
     with listing.open() as archive:
@@ -129,12 +134,14 @@ def _from_pictures(path: Path, model: Model, threads: int, cropped: bool, neutra
     return samples
 
 
-def _from_camera(source: str, model: Model, threads: int, neutral: bool, rounds: int) -> Samples:
+def _from_camera(
+    source: str, model: Model, detector: Detector, threads: int, neutral: bool, rounds: int
+) -> Samples:
     """Return the samples of takes, each asked for on the terminal; raises UserError."""
     metadata = model.metadata
     asked = [NEUTRAL] if neutral else [*metadata.labels] * rounds
     seconds = NEUTRAL_TAKE_S if neutral else TAKE_S
-    pipeline = VideoPipeline(model, threads, smooth=0.0, max_faces=1)
+    pipeline = VideoPipeline(model, threads, smooth=0.0, max_faces=1, detector=detector)
     samples = Samples()
     with contextlib.closing(open_source(source, say=warn_user)) as opened:
         frames = opened.frames()

@@ -161,10 +161,10 @@ def run(
         if pause is not None:
             frames = PausableSource(frames, reopen, pause)
         with contextlib.closing(frames):
-            title = frames.name
-            if loaded_profile is not None:
-                title += f", profile {loaded_profile.name}"
-            opened = open_integrations(integrations, title, labels, pause, status_line.say)
+            opened = open_integrations(
+                *(integrations, frames.name, labels, pause, status_line.say, engine, loaded),
+                profile=None if loaded_profile is None else loaded_profile.name,
+            )
             run_loop(frames, engine, outputs, shutdown, status_line, limits, opened)
 
 

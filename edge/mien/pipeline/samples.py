@@ -77,6 +77,12 @@ def samples_of_take(
     faces: list[Face], metadata: Metadata, seconds: float
 ) -> list[npt.NDArray[np.float64]]:
     """Return the mean logits, float64 [K], of the parts of a take, each about SAMPLE_S long."""
-    rows = [logits_of(face, metadata) for face in faces]
+    return average_parts([logits_of(face, metadata) for face in faces], seconds)
+
+
+def average_parts(
+    rows: list[npt.NDArray[np.float64]], seconds: float
+) -> list[npt.NDArray[np.float64]]:
+    """Return the means of the parts of a take's logits, each about SAMPLE_S long."""
     parts = max(1, min(len(rows), round(seconds / SAMPLE_S)))
     return [np.mean(part, axis=0) for part in np.array_split(np.array(rows), parts)] if rows else []

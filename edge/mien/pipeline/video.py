@@ -70,6 +70,10 @@ class VideoPipeline:
     def compute_budget(self, value: float) -> None:
         self._compute_budget = self._tracker.compute_budget = value
 
+    def use_profile(self, profile: Profile) -> None:
+        """Map the logits by another profile from the next prediction on."""
+        self._classifier.profile = profile
+
     def process(self, frame: Frame) -> FrameResult:
         """Return the faces of a frame with their predictions, the largest first."""
         if frame.picture is not None:

@@ -18,8 +18,10 @@ from mien.sources.pausable import PauseSwitch
 
 if TYPE_CHECKING:
     from mien.mqtt.broker import Broker
+    from mien.pipeline.video import VideoPipeline
     from mien.reactions.rules import Rule
     from mien.runtime.output_set import Output
+    from mien.tflite.model_file import Model
     from mien.web.binding import PageOptions
 
 
@@ -108,14 +110,31 @@ def open_integrations(
     labels: Sequence[str],
     pause: PauseSwitch | None,
     say: Say,
+    engine: VideoPipeline | None = None,
+    model: Model | None = None,
+    profile: str | None = None,
 ) -> list[Output]:
-    """Open the outputs; `name` is the source's. Raises UserError where the page has no place."""
+    """Open the outputs; `name` is the source's, `profile` that of the profile in use.
+
+    With `engine` and its `model` the page can calibrate. Raises UserError where the page has no
+    place.
+    """
     with contextlib.ExitStack() as undo:
         outputs: list[Output] = []
         if options.page is not None:
             from mien.web.server import WebOutput
 
-            page = WebOutput(options.page, name, labels, pause, say=say)
+            calibrator = None
+            if engine is not None and model is not None:
+                from mien.web.calibration import Calibrator
+
+                calibrator = Calibrator(model, Path(), engine.use_profile, options.page.blur)
+            page = WebOutput(
+                *(options.page, name, labels, pause),
+                say=say,
+                calibrator=calibrator,
+                profile=profile,
+            )
             undo.callback(page.close)
             outputs.append(page)
             say(page.sentence)

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from mien.sources.pausable import PauseSwitch
+from mien.web.calibration import Calibrator
+from mien.web.calibration_routes import calibration_routes
 from mien.web.history import SPANS
 from mien.web.mjpeg import BOUNDARY, MjpegBroadcaster
 from mien.web.prometheus import CONTENT_TYPE, exposition, registry_of
@@ -29,6 +31,7 @@ HEALTHY_WITHIN_S = 15.0  # s without a frame after which /healthz says 503
 STATIC_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/calibration.js": ("calibration.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
@@ -117,6 +120,7 @@ def application(
     broadcaster: MjpegBroadcaster,
     pause: PauseSwitch | None = None,
     recording: str | None = None,
+    calibrator: Calibrator | None = None,
 ) -> Starlette:
     """Return the application; `mien.web.auth.AuthMiddleware` belongs around it."""
     registry = registry_of(state, broadcaster)
@@ -190,6 +194,7 @@ def application(
         Route("/api/events", listen),
         Route("/api/pause", set_pause, methods=["POST"]),
         *session_routes(recording),
+        *calibration_routes(calibrator, state),
         Route("/metrics", metrics),
         Route("/healthz", health),
     ]

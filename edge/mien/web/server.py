@@ -21,6 +21,7 @@ from mien.pipeline.results import FrameResult
 from mien.sources.base import Change, Frame, Say
 from mien.sources.pausable import PauseSwitch
 from mien.web.binding import BindAddress, PageOptions, allowed_hosts, host_and_port, listen_on
+from mien.web.calibration import Calibrator
 
 BACKLOG = 64  # connections that the kernel holds, and that are accepted at once
 TCP_USER_TIMEOUT_MS = 90_000  # ms after which the kernel gives up a viewer that takes nothing
@@ -57,6 +58,8 @@ class WebOutput:
         temperature: Callable[[], float | None] = cpu_temperature,
         terminal: bool | None = None,
         say: Say = print,
+        calibrator: Calibrator | None = None,
+        profile: str | None = None,
     ) -> None:
         check_installed()
         from mien.web.access_token import choose_token, stored_token
@@ -80,8 +83,12 @@ class WebOutput:
         self._say = say
         self._blur = FaceAnonymizer() if options.blur else None
         self.state = PageState(
-            name, labels, pause, temperature, recorded=options.recording is not None
+            *(name, labels, pause, temperature),
+            recorded=options.recording is not None,
+            can_calibrate=calibrator is not None,
         )
+        self.state.profile = profile
+        self._calibrator = calibrator
         self.broadcaster = MjpegBroadcaster(pause)
         self._server = self._start()
 
@@ -99,6 +106,8 @@ class WebOutput:
         """Take a frame in; drawing and encoding happen elsewhere, and only for who looks."""
         height, width = frame.gray.shape[:2]
         self.state.add(result, (width, height))
+        if self._calibrator is not None:
+            self._calibrator.add(frame, result)
         hidden = self._blur.boxes(result) if self._blur is not None else ()
         self.broadcaster.publish(frame, result, hidden)
 
@@ -136,7 +145,10 @@ class WebOutput:
                 self._socket.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS
                 )
-        app = application(self.state, self.broadcaster, self._pause, self._options.recording)
+        app = application(
+            *(self.state, self.broadcaster, self._pause),
+            *(self._options.recording, self._calibrator),
+        )
         config = uvicorn.Config(
             _LifespanRouter(
                 app,

@@ -49,9 +49,12 @@ class PageState:
         temperature: Callable[[], float | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         recorded: bool = False,
+        can_calibrate: bool = False,
     ) -> None:
         self._name = name
         self._recorded = recorded
+        self._can_calibrate = can_calibrate
+        self.profile: str | None = None  # name of the one that corrects the predictions
         self._colours = colors(labels)
         self._labels = tuple(labels)
         self._pause = pause
@@ -108,10 +111,11 @@ class PageState:
             result, now = self._result, self._clock()
             faces = result.faces if result is not None and self._live(now) else ()
             return {
-                "name": self._name,
+                "name": self._name + (f", profile {self.profile}" if self.profile else ""),
                 "camera": self._camera(),
                 "since": round(now - self._camera_since(now), 1),
                 "can_pause": self._pause is not None,
+                "can_calibrate": self._can_calibrate,
                 "recorded": self._recorded,
                 "why": self._lost.why if self._lost else None,
                 "uptime": round(now - self._start, 1),

@@ -120,6 +120,17 @@ def test_takes_that_are_all_skipped_write_nothing(
     assert not path.exists()
 
 
+def test_the_detector_is_chosen(mien: Mien, model_path: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "happy").mkdir(parents=True)
+    (data / "happy" / "1.jpg").write_bytes((PORTRAITS / "collins.jpg").read_bytes())
+    words = ("calibrate", data, "--model", model_path, "--name", tmp_path / "x", "--detector")
+    code, _, err = mien(*words, f"yunet:{tmp_path}/none.onnx")
+    assert (code, "none.onnx" in err) == (2, True)
+    code, _, err = mien(*words, "haar")  # which finds the face: the reason is another
+    assert (code, "add a second expression" in err) == (2, True)
+
+
 def test_a_resting_face_is_taken_from_a_camera(
     mien: Mien, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,12 +68,13 @@ function showCamera(state, reason, seconds) {
     byId("pause").textContent = state === "paused" ? "Resume" : "Pause";
     if (!live) clearFigures();
   }
-  if (state === "offline") byId("pause").hidden = byId("downloads").hidden = true;
+  if (state === "offline") byId("pause").hidden = byId("downloads").hidden = byId("calibrate").hidden = true;
   showPicture(state === "running" && !document.hidden);
   drawCurtain();
 }
 
 function clearFigures() {
+  showAlert([]);
   for (const id of ["count", "fps", "latency", "work", "temperature"]) byId(id).textContent = "–";
   byId("faces").replaceChildren(make("article", "No picture", "face none"));
   document.title = byId("camera").textContent + " – Mien";
@@ -161,6 +162,7 @@ function showState(state) {
   byId("source").textContent = state.name;
   byId("pause").hidden = !state.can_pause;
   byId("downloads").hidden = !state.recorded;
+  byId("calibrate").hidden = !state.can_calibrate || state.camera !== "running";
   showCamera(state.camera, state.why, state.since);
   const shape = state.size.join(" / ");
   if (state.size[0] && shape !== ratio) byId("picture").style.aspectRatio = ratio = shape;
