@@ -231,7 +231,7 @@ def test_the_panel_asks_captures_and_makes_a_profile(
             browser.open(output.url)
             browser.until("document.querySelector('#calibrate')?.hidden === false")
             browser.js("document.querySelector('#calibrate').click()")
-            browser.until("document.querySelector('#step').textContent.includes('look angry')")
+            browser.until("document.querySelector('#step').textContent.includes('show “angry”')")
             skip = "document.querySelector('#skip').click()"
             browser.js(skip)
             browser.until("document.querySelector('#step').textContent.startsWith('Step 2 of 14')")
@@ -245,7 +245,7 @@ def test_the_panel_asks_captures_and_makes_a_profile(
             assert words == "Happy read as happy 30"
             browser.until("document.querySelector('#takes img').naturalWidth === 96")
             assert browser.js("document.documentElement.scrollWidth") == 390
-            browser.until("document.querySelector('#step').textContent.includes('look neutral')")
+            browser.until("document.querySelector('#step').textContent.includes('show “neutral”')")
             asked["label"] = "neutral"
             browser.js("document.querySelector('#take').click()")
             browser.until("document.querySelectorAll('#takes li').length === 2")

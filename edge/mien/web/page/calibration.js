@@ -24,10 +24,12 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function showStep() {
   const label = steps[0];
-  byId("step").textContent = label ? "Step " + (asked + 1) + " of " + total + ": look " + label + " for three seconds. Nobody else should be nearer to the camera."
+  byId("step").textContent = label
+    ? `Step ${asked + 1} of ${total}: show “${label}” for three seconds. Nobody else should be nearer to the camera.`
     : "That was all. Make a profile of what was captured.";
   byId("count-down").textContent = "";
-  for (const id of ["take", "skip"]) byId(id).disabled = !label;
+  for (const id of ["take", "skip"]) byId(id).hidden = !label;
+  byId("cancel").textContent = label ? "Cancel" : "Close";
 }
 
 function showTakes(takes) {
@@ -61,7 +63,9 @@ async function openCalibration() {
   } else await calibration({ discard: true });
   byId("calibration").hidden = !open;
   byId("calibrate").setAttribute("aria-expanded", open);
-  if (open) byId("take").focus();
+  if (!open) return;
+  byId("take").focus();
+  byId("calibration").scrollIntoView({ block: "nearest" });
 }
 
 function busy(is) {
