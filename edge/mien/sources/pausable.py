@@ -45,48 +45,25 @@ class PausableSource:
     """
 
     def __init__(self, source: Source, reopen: Callable[[], Source], pause: PauseSwitch) -> None:
-        self._source = source
+        # Called now and then while it is paused or looked for.
+        self.trying: Callable[[], object] = lambda: None
         self._reopen = reopen
         self._pause = pause
-        self._trying: Callable[[], object] = lambda: None
         self._dropped = 0  # by the sources before this one
         self._closed = False
+        self._take(source)
 
-    @property
-    def name(self) -> str:
-        """What a person calls it."""
-        return self._source.name
-
-    @property
-    def fps(self) -> float | None:
-        """Frames per second that it promises."""
-        return self._source.fps
-
-    @property
-    def total(self) -> int | None:
-        """How many frames it has, about."""
-        return self._source.total
-
-    @property
-    def live(self) -> bool:
-        """Whether only its newest frame counts."""
-        return self._source.live
+    def _take(self, source: Source) -> None:
+        self._source = source
+        self.name, self.fps = source.name, source.fps
+        self.total, self.live = source.total, source.live
+        if hasattr(source, "trying"):
+            source.trying = lambda: self.trying()
 
     @property
     def dropped(self) -> int:
         """Frames so far that nobody took."""
         return self._dropped + self._source.dropped
-
-    @property
-    def trying(self) -> Callable[[], object]:
-        """What is called now and then while it is paused or looked for."""
-        return self._trying
-
-    @trying.setter
-    def trying(self, call: Callable[[], object]) -> None:
-        self._trying = call
-        if hasattr(self._source, "trying"):
-            self._source.trying = call
 
     def frames(self) -> Iterator[Frame | Change]:
         """Yield the source's frames, none while it is paused."""
@@ -110,7 +87,7 @@ class PausableSource:
                 self._dropped += self._source.dropped
                 self._source.close()
             while not self._pause.wait(SLICE_S):
-                self._trying()
+                self.trying()
             if self.live:
                 if not self._open():
                     return
@@ -128,11 +105,10 @@ class PausableSource:
     def _open(self) -> bool:
         while not self._closed:
             try:
-                self._source = self._reopen()
+                self._take(self._reopen())
             except UserError:
-                self._trying()
+                self.trying()
                 time.sleep(AGAIN_S)
                 continue
-            self.trying = self._trying
             return True
         return False
