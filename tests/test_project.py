@@ -246,6 +246,8 @@ def test_the_wheel_holds_model_and_demo_and_runs_where_it_is_unpacked(tmp_path: 
         "mien/demo/portraits/both.jpg",
         "mien/demo/PROVENANCE.md",
         "mien/web/page/page.html",
+        "mien/web/page/calibration.js",
+        "mien/web/page/chart.js",
         "mien/web/page/page.js",
         "mien/cli.py",
         "mien_train/cli.py",

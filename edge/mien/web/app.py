@@ -30,6 +30,7 @@ KEEPALIVE_S = 10.0  # s after which a silent stream of events says that it lives
 HEALTHY_WITHIN_S = 15.0  # s without a frame after which /healthz says 503
 STATIC_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
+    "/chart.js": ("chart.js", "text/javascript; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/calibration.js": ("calibration.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),

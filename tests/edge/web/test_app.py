@@ -45,6 +45,8 @@ def decode(jpeg: bytes) -> np.ndarray:
 def test_the_page_is_whole_and_asks_for_nothing_from_elsewhere(page: WebOutput) -> None:
     for path, kind in (
         ("/", "text/html; charset=utf-8"),
+        ("/calibration.js", "text/javascript; charset=utf-8"),
+        ("/chart.js", "text/javascript; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/page.css", "text/css; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
