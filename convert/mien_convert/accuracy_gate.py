@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import typer
 from mien.classification.prediction import softmax
 from mien.console import table
 from scipy.stats import binomtest
@@ -25,6 +28,13 @@ class ClassRecallLoss:
     count: int  # faces of the class
     points: float  # recall lost, in percentage points; negative where int8 is better
     p: float  # of McNemar's exact test, two-sided
+
+
+def refusal(reason: str, out: Path) -> typer.Exit:
+    """Print why a model is refused; return the exit with status 3. An older output file stays."""
+    older = f" The older {out} was left as it was." if out.exists() else ""
+    print(f"mien-convert: refused: {reason}. Nothing was written.{older}", file=sys.stderr)
+    return typer.Exit(REFUSED)
 
 
 def agreement(ours: Logits, theirs: Logits) -> float:

@@ -6,18 +6,14 @@ int8 one through the device's own code.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mien.atomic import replacing, sha256
 from mien.classification.preprocess import normalize
 from mien.detection.ssd import MIN_LOGIT, SsdDetector
-from mien.tflite.model_file import append_metadata
 from mien_train.detector.cells import STRIDES
 from mien_train.detector.dataset import Photograph, Progress
 from mien_train.detector.evaluate import Detect, evaluate, letterbox
@@ -25,7 +21,7 @@ from mien_train.detector.postprocess import detector_of
 
 from mien_convert.detector_worker import STEPS
 from mien_convert.export import converter
-from mien_convert.metadata import append_card, creation_time, read_run, tool_versions
+from mien_convert.metadata import card_end, origin
 from mien_convert.tflite_runner import interpreter
 
 FORMAT = 1
@@ -116,7 +112,6 @@ def metadata(
     model: Path, converted: ConvertedDetector, name: str, height: int, width: int, terms: str
 ) -> dict[str, Any]:
     """Everything that is known about the file, for metadata.json."""
-    run = read_run(model.parent / "run.json")
     return {
         "format": FORMAT,
         "task": "face detection",
@@ -130,16 +125,9 @@ def metadata(
         },
         "metrics": {"float": _numbers(converted.float_metrics)}
         | {"int8": _numbers(converted.int8_metrics)},
-        "training": run
-        | {
-            "model_sha256": sha256(model),
-            "parameters": converted.parameters,
-            "convert_versions": tool_versions() | converted.versions,
-        },
-        "licences": {"model": "Apache-2.0", "photographs": terms},
-        "created": creation_time(),
-        "sha256": hashlib.sha256(converted.int8).hexdigest(),
-    }
+    } | origin(
+        *(model, converted.int8, converted.parameters, converted.versions), {"photographs": terms}
+    )
 
 
 def _numbers(metrics: dict[str, float]) -> dict[str, float | None]:
@@ -190,22 +178,10 @@ def card(fields: dict[str, Any], commands: Sequence[str]) -> str:
         "- Faces that lie on their side, are upside down or mostly hidden are found rarely.\n"
         "- A face on a poster or a screen is found as a face.\n"
         "- How the errors are spread over groups of people was not measured.",
-        "## Licences",
-        "\n".join(f"- {what}: {terms}" for what, terms in fields["licences"].items()),
-        "## Made",
-        f"{fields['created']}, SHA-256 of the flatbuffer `{fields['sha256']}`. "
-        + ", ".join(f"{tool} {v}" for tool, v in training["convert_versions"].items())
-        + ".",
+        *card_end(fields),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def write(out: Path, int8: bytes, fields: dict[str, Any], text: str) -> None:
-    """Write the model file with metadata and card inside; raises UserError where it cannot."""
-    with replacing(out, "--out") as part:
-        part.write_bytes(append_metadata(int8, json.dumps(fields, indent=1, ensure_ascii=False)))
-        append_card(part, text)

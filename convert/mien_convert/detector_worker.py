@@ -16,10 +16,10 @@ from typing import TextIO
 import numpy as np
 from mien.errors import UserError
 
-from mien_convert.export_worker import main, say, to_tflite
+from mien_convert.export_worker import export, main, say, say_done
 from mien_convert.quantize import measure, quantize, refuse_floats
 
-STEPS = ("export", "float32", "calibration", "int8")  # announced as done, in this order
+STEPS = ("float32", "calibration", "int8")  # announced as done, in this order
 ALL_PICTURES = 1.0  # no range is cut: faces are few, and what they cause is rare in calibration
 
 
@@ -30,7 +30,6 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     order = json.loads(line)
     height, width = int(order["height"]), int(order["width"])
     import keras
-    import tensorflow as tf
     from mien_train.detector.model import build_detector
 
     try:
@@ -41,12 +40,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
         raise UserError(
             f"{path} is no face detector; give the model.keras of mien-train detector."
         ) from error
-    saved = folder / "saved_model"
-    picture = keras.layers.InputSpec(shape=(1, height, width, 1), dtype="float32", name="gray")
-    network.export(saved, format="tf_saved_model", verbose=False, input_signature=[picture])
-    say(answers, done="export")
-    float32 = to_tflite(saved)
-    (folder / "float32.tflite").write_bytes(float32)
+    float32 = export(network, height, width, folder)
     say(answers, done="float32")
     statistics = measure(float32, np.load(folder / "calibration.npy"), ALL_PICTURES)
     say(answers, done="calibration")
@@ -54,11 +48,7 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     refuse_floats(int8)
     (folder / "int8.tflite").write_bytes(int8)
     say(answers, done="int8")
-    say(
-        answers,
-        parameters=int(network.count_params()),
-        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
-    )
+    say_done(answers, network)
 
 
 if __name__ == "__main__":

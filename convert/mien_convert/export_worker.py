@@ -40,6 +40,19 @@ def main(convert: Callable[[Path, Path, TextIO], None]) -> int:
     return 0
 
 
+def say_done(answers: TextIO, network: Any) -> None:
+    """Send the last answer: facts of the network, and the versions that converted it."""
+    import keras
+    import tensorflow as tf
+
+    say(
+        answers,
+        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
+        parameters=int(network.count_params()),
+        architecture=str(network.name),
+    )
+
+
 def say(answers: TextIO, **message: Any) -> None:
     """Send one line to the process that started this one."""
     answers.write(json.dumps(message) + "\n")
@@ -56,25 +69,15 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     calibration = np.load(folder / "calibration.npy")
     faces = np.load(folder / "faces.npy")
 
-    saved = folder / "saved_model"
-    export(model, size, saved)
+    float32 = export(model, size, size, folder)
     say(answers, done="export")
     logits = predict.logits(model, faces)
     refuse_probabilities(logits, path)
     np.save(folder / "logits.npy", logits)
     say(answers, done="float")
-    (folder / "int8.tflite").write_bytes(to_int8(to_tflite(saved), calibration))
+    (folder / "int8.tflite").write_bytes(to_int8(float32, calibration))
     say(answers, done="int8")
-
-    import keras
-    import tensorflow as tf
-
-    say(
-        answers,
-        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
-        parameters=int(model.count_params()),
-        architecture=str(model.name),
-    )
+    say_done(answers, model)
 
 
 def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
@@ -87,19 +90,20 @@ def refuse_probabilities(logits: npt.NDArray[np.float32], path: Path) -> None:
         )
 
 
-def export(model: Any, size: int, saved: Path) -> None:
-    """Write the SavedModel for one face at a time that the network is converted from."""
+def export(model: Any, height: int, width: int, folder: Path) -> bytes:
+    """Return the float TFLite network for one gray picture at a time, which is in `folder` too.
+
+    The converter folds BatchNorm into the convolutions.
+    """
     import keras
-
-    one_face = keras.layers.InputSpec(shape=(1, size, size, 1), dtype="float32", name="gray")
-    model.export(saved, format="tf_saved_model", verbose=False, input_signature=[one_face])
-
-
-def to_tflite(saved: Path) -> bytes:
-    """Convert a SavedModel to float32; the converter folds BatchNorm into the convolutions."""
     import tensorflow as tf
 
-    return bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
+    saved = folder / "saved_model"
+    picture = keras.layers.InputSpec(shape=(1, height, width, 1), dtype="float32", name="gray")
+    model.export(saved, format="tf_saved_model", verbose=False, input_signature=[picture])
+    float32 = bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
+    (folder / "float32.tflite").write_bytes(float32)
+    return float32
 
 
 if __name__ == "__main__":

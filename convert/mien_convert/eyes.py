@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,9 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mien.atomic import replacing, sha256
 from mien.tflite.interpreter import TfliteNetwork
-from mien.tflite.model_file import append_metadata
 from mien_train.evaluation.calibration import fit_temperature
 from mien_train.eyes.measure import FALSE_RATE, Measured, joint, measure
 from mien_train.eyes.parts import Part, crops
@@ -21,7 +17,7 @@ from mien_train.eyes.patches import Patches
 
 from mien_convert.export import converter
 from mien_convert.eyes_worker import STEPS
-from mien_convert.metadata import append_card, creation_time, read_run, tool_versions
+from mien_convert.metadata import card_end, origin
 from mien_convert.tflite_runner import latency_ms_per_face
 from mien_convert.tflite_runner import logits as float_logits
 
@@ -119,16 +115,7 @@ def metadata(model: Path, part: Part, made: ConvertedPart, name: str, terms: str
             "float": [_rounded(row) for row in made.float_rows],
             "int8": [_rounded(row) for row in made.int8_rows],
         },
-        "training": read_run(model.parent / "run.json")
-        | {
-            "model_sha256": sha256(model),
-            "parameters": made.parameters,
-            "convert_versions": tool_versions() | made.versions,
-        },
-        "licences": {"model": "Apache-2.0", "data": terms},
-        "created": creation_time(),
-        "sha256": hashlib.sha256(made.int8).hexdigest(),
-    }
+    } | origin(model, made.int8, made.parameters, made.versions, {"data": terms})
 
 
 def _rounded(row: Measured) -> dict[str, Any]:
@@ -170,12 +157,7 @@ def card(fields: dict[str, Any], made: ConvertedPart, part: Part, commands: Sequ
         "- It sees lids, not sleep: eyes that look down look closed.\n"
         "- Glasses with reflections, heavy make-up and narrow eyes are read less well.\n"
         "- How the errors are spread over groups of people was not measured.",
-        "## Licences",
-        "\n".join(f"- {what}: {terms}" for what, terms in fields["licences"].items()),
-        "## Made",
-        f"{fields['created']}, SHA-256 of the flatbuffer `{fields['sha256']}`. "
-        + ", ".join(f"{k} {v}" for k, v in fields["training"]["convert_versions"].items())
-        + ".",
+        *card_end(fields),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -191,11 +173,3 @@ def terms_text(fields: dict[str, Any]) -> str:
         "face mesh (Apache-2.0) and cut by YuNet's landmarks (MIT); both taught, neither is in the "
         f"file.{files}"
     )
-
-
-def write(out: Path, made: ConvertedPart, fields: dict[str, Any], text: str) -> None:
-    """Write the model file with metadata and card inside; raises UserError where it cannot."""
-    content = append_metadata(made.int8, json.dumps(fields, indent=1, ensure_ascii=False))
-    with replacing(out, "--out") as temporary:
-        temporary.write_bytes(content)
-        append_card(temporary, text)

@@ -15,7 +15,7 @@ from typing import TextIO
 import numpy as np
 from mien.errors import UserError
 
-from mien_convert.export_worker import main, say, to_tflite
+from mien_convert.export_worker import export, main, say, say_done
 from mien_convert.quantize import to_int8
 
 STEPS = ("float32", "int8")  # announced as done, in this order
@@ -26,7 +26,6 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     if not line:  # the other side has gone
         return
     import keras
-    import tensorflow as tf
 
     try:
         network = keras.saving.load_model(path, compile=False)
@@ -41,20 +40,12 @@ def _convert(path: Path, folder: Path, answers: TextIO) -> None:
     bias[0] /= json.loads(line)["temperature"]
     last.set_weights([kernel, bias])
     _, height, width, _ = network.input_shape
-    saved = folder / "saved_model"
-    crop = keras.layers.InputSpec(shape=(1, height, width, 1), dtype="float32", name="gray")
-    network.export(saved, format="tf_saved_model", verbose=False, input_signature=[crop])
-    float32 = to_tflite(saved)
-    (folder / "float32.tflite").write_bytes(float32)
+    float32 = export(network, height, width, folder)
     say(answers, done="float32")
     int8 = to_int8(float32, np.load(folder / "calibration.npy"))
     (folder / "int8.tflite").write_bytes(int8)
     say(answers, done="int8")
-    say(
-        answers,
-        parameters=int(network.count_params()),
-        versions={"tensorflow": tf.__version__, "keras": keras.__version__},
-    )
+    say_done(answers, network)
 
 
 if __name__ == "__main__":

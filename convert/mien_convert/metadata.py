@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import sys
@@ -19,7 +21,7 @@ from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien.evaluation.metrics import score
 from mien.tflite.metadata import FORMAT, Crop, Metadata
-from mien.tflite.model_file import find_model, load_model, pack
+from mien.tflite.model_file import append_metadata, find_model, load_model, pack
 from mien_train.data.fer2013 import Dataset
 from mien_train.data.labels import LABELS
 from mien_train.evaluation.calibration import risk_coverage, threshold_at_accuracy
@@ -142,6 +144,36 @@ def training(model: Path, converted: Converted) -> dict[str, Any]:
     }
 
 
+def origin(
+    model: Path, flatbuffer: bytes, parameters: int, versions: dict[str, str], terms: dict[str, str]
+) -> dict[str, Any]:
+    """Return the fields of metadata.json on training, terms, time and hash of a small network."""
+    return {
+        "training": read_run(model.parent / "run.json")
+        | {
+            "model_sha256": sha256(model),
+            "parameters": parameters,
+            "convert_versions": tool_versions() | versions,
+        },
+        "licences": {"model": "Apache-2.0", **terms},
+        "created": creation_time(),
+        "sha256": hashlib.sha256(flatbuffer).hexdigest(),
+    }
+
+
+def card_end(fields: dict[str, Any]) -> list[str]:
+    """Return a card's last sections, on licences and making, from metadata.json."""
+    versions = fields["training"]["convert_versions"]
+    return [
+        "## Licences",
+        "\n".join(f"- {what}: {terms}" for what, terms in fields["licences"].items()),
+        "## Made",
+        f"{fields['created']}, SHA-256 of the flatbuffer `{fields['sha256']}`. "
+        + ", ".join(f"{tool} {found}" for tool, found in versions.items())
+        + ".",
+    ]
+
+
 def read_run(path: Path) -> dict[str, Any]:
     """Return the provenance that mien-train wrote, without folders of its machine; {} if none."""
     try:
@@ -233,6 +265,13 @@ def write(
     with replacing(out, "--out") as part:
         part.write_bytes(pack(flatbuffer, metadata))
         append_card(part, card(load_model(part).metadata))
+
+
+def write_network(out: Path, int8: bytes, fields: dict[str, Any], card: str) -> None:
+    """Write a model file of plain fields with its card inside; raises UserError."""
+    with replacing(out, "--out") as part:
+        part.write_bytes(append_metadata(int8, json.dumps(fields, indent=1, ensure_ascii=False)))
+        append_card(part, card)
 
 
 def append_card(file: Path, text: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import mien
 import numpy as np
 from mien.alertness.network import EYES, FacePartNetwork, _weights
-from mien_convert.eyes import ConvertedPart, card, metadata, write
+from mien_convert.eyes import ConvertedPart, card, metadata
+from mien_convert.metadata import write_network
 from mien_train.eyes.measure import Measured
 from mien_train.eyes.parts import PARTS
 
@@ -38,7 +39,8 @@ def test_a_file_holds_network_metadata_and_card(tmp_path: Path) -> None:
     model.write_bytes(b"trained")
     (tmp_path / "run.json").write_text(json.dumps({"data": {"eyes.zip": "abc"}}))
     fields = metadata(model, PARTS["eyes"], made(0.99), "eyes", "for research")
-    write(out, made(0.99), fields, card(fields, made(0.99), PARTS["eyes"], ["mien-train eyes"]))
+    text = card(fields, made(0.99), PARTS["eyes"], ["mien-train eyes"])
+    write_network(out, made(0.99).int8, fields, text)
     with zipfile.ZipFile(out) as file:
         stored = json.loads(file.read("metadata.json"))
         text = file.read("card.md").decode()

@@ -9,7 +9,7 @@ import pytest
 import stripes
 from mien.errors import UserError
 from mien_convert.evaluate import check_input_range
-from mien_convert.export_worker import export, to_tflite
+from mien_convert.export_worker import export
 from mien_convert.quantize import correct_bias, mean_input, measure, quantize, rounded, to_int8
 from mien_convert.tflite_graph import CONV, DEPTHWISE, Layer, Network
 from mien_convert.tflite_runner import interpreter, logits
@@ -20,9 +20,8 @@ keras = pytest.importorskip("keras")
 @pytest.fixture(scope="module")
 def float32(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The tiny network as a float flatbuffer."""
-    saved = tmp_path_factory.mktemp("saved") / "model"
-    export(keras.saving.load_model(small_model, compile=False), 48, saved)
-    return to_tflite(saved)
+    network = keras.saving.load_model(small_model, compile=False)
+    return export(network, 48, 48, tmp_path_factory.mktemp("export"))
 
 
 @pytest.mark.parametrize("kind", [CONV, DEPTHWISE])

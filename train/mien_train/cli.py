@@ -23,9 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
 )
-app.callback(help="Audit FER-2013, train and evaluate networks.")(
-    common_options
-)
+app.callback(help="Audit FER-2013, train and evaluate networks.")(common_options)
 app.command("audit")(audit)
 app.command("votes")(votes)
 app.command("evaluate")(evaluate)

@@ -17,6 +17,11 @@ from mien_convert.evaluation.robustness import Truths
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A .tflite of mien-convert, or a shipped name.")
 ]
+OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The model file.")]
+TermsOption = Annotated[
+    str, typer.Option(metavar="TEXT", help="Terms of the data, for card and metadata.")
+]
+UNKNOWN_TERMS = "their terms were not stated to the converter (--terms)."
 SPLITS = {"validation": "PublicTest", "test": "PrivateTest", "train": "Training"}
 
 

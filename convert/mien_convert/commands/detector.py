@@ -5,7 +5,6 @@ mien-convert detector runs/detector/model.keras faces.zip --out face_detector.tf
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +14,11 @@ from mien_train.detector.dataset import load
 from tqdm import tqdm
 
 from mien_convert import detector as conversion
-from mien_convert.accuracy_gate import REFUSED
+from mien_convert.accuracy_gate import refusal
+from mien_convert.commands.arguments import UNKNOWN_TERMS, OutOption, TermsOption
 from mien_convert.detector_worker import STEPS
-from mien_convert.metadata import check_writable
+from mien_convert.metadata import check_writable, write_network
 from mien_convert.model_card import reproduction_commands
-
-UNKNOWN_TERMS = "their terms were not stated to the converter (--terms)."
 
 
 def detector(
@@ -31,9 +29,7 @@ def detector(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="The photographs that it was trained on.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The model file.")
-    ] = Path("face_detector.tflite"),
+    out: OutOption = Path("face_detector.tflite"),
     width: Annotated[
         int, typer.Option(min=64, help="Width of the input, a multiple of 16 px.")
     ] = 320,
@@ -46,9 +42,7 @@ def detector(
             metavar="POINTS", min=0, help="What int8 may lose of float's average precision."
         ),
     ] = 1.0,
-    terms: Annotated[
-        str, typer.Option(metavar="TEXT", help="Terms of the photographs, for card and metadata.")
-    ] = UNKNOWN_TERMS,
+    terms: TermsOption = UNKNOWN_TERMS,
     seed: Annotated[int, typer.Option(help="Draws the calibration pictures.")] = 7,
 ) -> None:
     """Convert a face detector to int8; write it only if it finds what the float network finds.
@@ -77,13 +71,9 @@ def detector(
         f"{before['recall']:.1%} and {after['recall']:.1%} at 0.03 false boxes a picture"
     )
     if converted.lost_points > max_drop:
-        print(
-            f"mien-convert: refused: int8 loses {converted.lost_points:.1f} points of average "
-            f"precision, {max_drop:g} are allowed; nothing was written.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(REFUSED)
+        lost = f"int8 loses {converted.lost_points:.1f} points of average precision"
+        raise refusal(f"{lost}, {max_drop:g} are allowed", out)
     fields = conversion.metadata(network, converted, out.stem, height, width, terms)
     commands = reproduction_commands(context, fields["training"])
-    conversion.write(out, converted.int8, fields, conversion.card(fields, commands))
+    write_network(out, converted.int8, fields, conversion.card(fields, commands))
     typer.echo(f"wrote {out}")

@@ -5,7 +5,6 @@ mien-convert eyes runs/eyes/model.keras eyes.zip --labels labels.npz --out eyes.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +14,10 @@ from mien_train.eyes.parts import PARTS
 from mien_train.eyes.patches import read_part
 
 from mien_convert import eyes as conversion
-from mien_convert.accuracy_gate import REFUSED
-from mien_convert.metadata import check_writable
+from mien_convert.accuracy_gate import refusal
+from mien_convert.commands.arguments import UNKNOWN_TERMS, OutOption, TermsOption
+from mien_convert.metadata import check_writable, write_network
 from mien_convert.model_card import reproduction_commands
-
-UNKNOWN_TERMS = "their terms were not stated to the converter (--terms)."
 
 
 def eyes(
@@ -30,9 +28,7 @@ def eyes(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="The eye patches that it was trained on.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The model file.")
-    ] = Path("eyes.tflite"),
+    out: OutOption = Path("eyes.tflite"),
     part: Annotated[str, typer.Option(help="'eyes' or 'mouth'.")] = "eyes",
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Pseudo-labels of mien-train eyes-label.")
@@ -41,9 +37,7 @@ def eyes(
         float,
         typer.Option(metavar="POINTS", min=0, help="What int8 may lose of float's ROC area."),
     ] = 0.3,
-    terms: Annotated[
-        str, typer.Option(metavar="TEXT", help="Terms of the data, for card and metadata.")
-    ] = UNKNOWN_TERMS,
+    terms: TermsOption = UNKNOWN_TERMS,
     seed: Annotated[int, typer.Option(help="Draws the calibration crops.")] = 7,
 ) -> None:
     """Convert a network of eyes or mouths to int8; write it only if it tells what float tells.
@@ -57,15 +51,12 @@ def eyes(
     typer.echo("float\n" + to_text(made.float_rows))
     typer.echo("int8\n" + to_text(made.int8_rows))
     if made.lost_points > max_drop:
-        print(
-            f"mien-convert: refused: int8 loses {made.lost_points:.2f} points of ROC area, "
-            f"{max_drop:g} are allowed; nothing was written.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(REFUSED)
+        lost = f"int8 loses {made.lost_points:.2f} points of ROC area"
+        raise refusal(f"{lost}, {max_drop:g} are allowed", out)
     fields = conversion.metadata(network, PARTS[part], made, out.stem, terms)
     commands = reproduction_commands(context, fields["training"])
-    conversion.write(out, made, fields, conversion.card(fields, made, PARTS[part], commands))
+    card = conversion.card(fields, made, PARTS[part], commands)
+    write_network(out, made.int8, fields, card)
     typer.echo(
         f"wrote {out} ({out.stat().st_size / 1024:.0f} KB, {made.milliseconds:.3f} ms a crop)"
     )

@@ -19,7 +19,7 @@ from mien_train.data.ferplus import counts, majority, require_votes
 from tqdm import tqdm
 
 from mien_convert import metadata as provenance
-from mien_convert.accuracy_gate import REFUSED, comparison, gate_failures
+from mien_convert.accuracy_gate import comparison, gate_failures, refusal
 from mien_convert.evaluate import (
     MIN_CALIBRATION_FACES,
     calibration_faces,
@@ -137,7 +137,7 @@ def model(
     print(comparison(*pair, draft.labels))
     failures = gate_failures(*pair, draft.labels, max_drop, max_recall_drop)
     if failures:
-        raise refusal(failures, out)
+        raise refusal("; ".join(failures), out)
 
     training = provenance.training(network, converted) | {
         "calibration_faces": len(ranged),
@@ -165,16 +165,6 @@ def model(
         lambda final: model_card(final, lines),
     )
     print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB); its card: mien-convert card {out}")
-
-
-def refusal(failures: list[str], out: Path) -> typer.Exit:
-    """Print why the model is refused; return the exit with status 3. An older output file stays."""
-    older = f" The older {out} was left as it was." if out.exists() else ""
-    print(
-        f"mien-convert: refused: {'; '.join(failures)}. Nothing was written.{older}",
-        file=sys.stderr,
-    )
-    return typer.Exit(REFUSED)
 
 
 def gate_truth(labels: str | None, votes: Path | None, network: Path) -> str:

@@ -15,7 +15,7 @@ from mien_train.data import ferplus as joined
 from mien_train.data.fer2013 import Dataset, load
 from mien_train.data.ferplus import agreement, counts, distribution, majority
 from mien_train.data.labels import LABELS, VOTE_COLUMNS
-from mien_train.evaluation.evaluate import evaluate, to_json, to_text
+from mien_train.evaluation.evaluate import evaluate, to_text
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -211,14 +211,12 @@ def test_evaluate_command_with_votes_scores_people_too(fer: Path) -> None:
     def always_happy(images: np.ndarray) -> np.ndarray:
         return np.tile(np.eye(7, dtype=np.float32)[3] * 9, (len(images), 1))
 
-    found = evaluate(always_happy, data, "validation", votes)
-    assert found.people is not None
-    assert found.people["n"] == 16
-    assert found.people["accuracy"] == pytest.approx(10 / 16)
-    assert found.people_ties_to_first is not None
-    assert found.people_ties_to_first["n"] == 17
-    assert found.people_ties_to_first["accuracy"] == pytest.approx(11 / 17)
-    assert evaluate(always_happy, data, "validation").people is None
+    found, _ = evaluate(always_happy, data, "validation", votes)
+    assert found["people"]["n"] == 16
+    assert found["people"]["accuracy"] == pytest.approx(10 / 16)
+    assert found["people_ties_to_first"]["n"] == 17
+    assert found["people_ties_to_first"]["accuracy"] == pytest.approx(11 / 17)
+    assert evaluate(always_happy, data, "validation")[0]["people"] is None
 
 
 def test_index_covers_the_real_archive(real: Dataset) -> None:
@@ -246,14 +244,14 @@ def test_evaluate_command_by_votes_uses_people_as_truth(
     def always_happy(images: np.ndarray) -> np.ndarray:
         return np.tile(np.eye(7, dtype=np.float32)[3] * 9, (len(images), 1))
 
-    found = evaluate(always_happy, data, "validation", votes, "votes")
-    assert (found.all["n"], found.benchmark["n"]) == (12, 22)
-    assert found.all == found.people
-    assert found.reliability.count.sum() == 12
-    assert found.benchmark["accuracy"] == pytest.approx(3 / 22)
+    found, reliability = evaluate(always_happy, data, "validation", votes, "votes")
+    assert (found["all"]["n"], found["benchmark"]["n"]) == (12, 22)
+    assert found["all"] == found["people"]
+    assert reliability.count.sum() == 12
+    assert found["benchmark"]["accuracy"] == pytest.approx(3 / 22)
     text = to_text(found)
     assert text.splitlines()[0].split()[-2:] == ["fer2013", "agreed"]
-    assert to_json(found)["labels"] == "votes"
+    assert found["labels"] == "votes"
     code, _, err = mien_train("evaluate", tmp_path, fer, "--labels", "votes")
     assert code == 2
     assert "needs --votes" in err

@@ -42,14 +42,14 @@ def evaluate(
     from mien_train.classifier import predict
 
     network = predict.load_model(file)
-    found = evaluation.evaluate(
+    measured, found = evaluation.evaluate(
         lambda images: predict.logits(network, images), dataset, split, voted, labels
     )
-    document = {"model": str(file), "data": str(data), **evaluation.to_json(found)}
+    document = {"model": str(file), "data": str(data), **measured}
     folder = out or file.parent / f"evaluation-{split}"
     files = evaluation.write(folder, document, found, file.parent / "log.csv")
     if as_json:
         typer.echo(json.dumps(document, indent=1))
         return
-    typer.echo(evaluation.to_text(found))
+    typer.echo(evaluation.to_text(document))
     typer.echo("\nwrote " + ", ".join(str(path) for path in files))

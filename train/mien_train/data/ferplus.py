@@ -55,9 +55,8 @@ def counts(path: str | Path, dataset: Dataset) -> NDArray[np.float32]:
     rows, values = ferplus.read_table(path)
     table = values.astype(np.float32)
     if rows and "file" in rows[0]:
-        found = _by_name(dataset, [row["file"] or "" for row in rows], table)
-    else:
-        found = _of_ferplus(path, dataset, rows, table)
+        return ferplus.read_votes(path, dataset.names).astype(np.float32)
+    found = _of_ferplus(path, dataset, rows, table)
     if not found.any():
         raise UserError(
             f"{path} has votes for none of the images; check that they belong together."
@@ -160,23 +159,6 @@ def _base(name: str) -> str:
 
 def _with_class(name: str) -> str:
     return "/".join(name.rsplit(".", 1)[0].split("/")[-2:])
-
-
-def _by_name(dataset: Dataset, files: list[str], table: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows: dict[str, list[int]] = {}
-    for number, file in enumerate(files):
-        rows.setdefault(_with_class(file), []).append(number)
-    names = Counter(map(_base, dataset.names))
-    # A name without class that several images share is ambiguous.
-    return _means(
-        table,
-        [
-            rows.get(
-                _with_class(name), rows.get(_base(name), []) if names[_base(name)] == 1 else []
-            )
-            for name in dataset.names
-        ],
-    )
 
 
 def _of_ferplus(

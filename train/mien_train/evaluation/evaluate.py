@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mien.atomic import write_file
 from mien.classification.prediction import softmax
+from mien.console import percent, table
 from mien.errors import UserError
 from mien.evaluation.ferplus import majority
-from mien.evaluation.metrics import Reliability, reliability, score
+from mien.evaluation.metrics import Reliability, reliability
 from mien.evaluation.truths import score_where, truths, vote_measures
 from numpy.typing import NDArray
 
@@ -24,24 +24,16 @@ from mien_train.data.labels import LABELS
 
 # uint8 [n, 48, 48] to logits float32 [n, 7].
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-Scores = dict[str, Any]  # of mien.evaluation.metrics.score
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of one split by several truths; None where a truth has no faces."""
-
-    split: str
-    labels: str  # truth of `all` and the duplicates: "fer2013", or "votes" (majority, ties out)
-    all: Scores
-    without_duplicates: Scores | None  # no byte-identical copy in train
-    without_near_duplicates: Scores | None  # nor a nearly identical one
-    benchmark: Scores  # FER-2013's labels
-    people: Scores | None  # majority of FER+'s votes, ties out
-    people_ties_to_first: Scores | None  # ties broken as NumPy's argmax does
-    agreed: Scores | None  # FER-2013's label is the majority, too
-    votes: dict[str, Any]  # see mien.evaluation.truths.vote_measures
-    reliability: Reliability  # of all
+TRUTHS = (
+    *("all", "without_duplicates", "without_near_duplicates"),
+    *("benchmark", "people", "people_ties_to_first", "agreed"),
+)
+MEASURES = {
+    "accuracy": "accuracy",
+    "balanced accuracy": "balanced_accuracy",
+    "macro F1": "macro_f1",
+    "calibration error": "ece",
+}
 
 
 def evaluate(
@@ -50,7 +42,7 @@ def evaluate(
     split: str,
     votes: NDArray[np.float32] | None = None,
     labels: str = "fer2013",
-) -> Evaluation:
+) -> tuple[dict[str, Any], Reliability]:
     """Score a model on a split, against FER-2013's labels and, with votes, against people's.
 
     Args:
@@ -58,7 +50,14 @@ def evaluate(
         dataset: the split and, to find copies, the training split.
         split: "train", "validation" or "test".
         votes: float32 [n, 10] of the whole data set, see `mien_train.data.ferplus.counts`.
-        labels: "fer2013" or "votes", the truth of `all`.
+        labels: "fer2013" or "votes" (majority, ties out), the truth of "all" and the two after it.
+
+    Returns:
+        The document that metrics.json holds, and the reliability of "all". Scores are those of
+        `mien.evaluation.metrics.score`, None where a truth has no faces: "all",
+        "without_duplicates" (no byte-identical copy in train), "without_near_duplicates" (nor a
+        nearly identical one), "benchmark", "people", "people_ties_to_first" and "agreed"; with
+        votes also what `mien.evaluation.truths.vote_measures` gives.
 
     Raises:
         UserError: there is no such split in the data, or the model does not have seven outputs.
@@ -85,104 +84,72 @@ def evaluate(
     known = truth >= 0
     if not known.any():
         raise UserError(f"people agree about no face of the {split} split; use --labels fer2013.")
-
-    def scored(by: NDArray[np.int64]) -> Scores | None:
-        return score_where(by, probabilities, LABELS)
-
-    without = near = None
+    by = {"all": truth, **answers}
     train = dataset.select(dataset.splits == "train")
     if split != "train" and len(train):
-        without = scored(np.where(has_twin(part, train), -1, truth))
-        near = scored(np.where(has_near_twin(part, train), -1, truth))
-    return Evaluation(
-        split=split,
-        labels=labels,
-        all=score(truth[known], probabilities[known], LABELS),
-        without_duplicates=without,
-        without_near_duplicates=near,
-        benchmark=score(part.labels, probabilities, LABELS),
-        people=None if voted is None else scored(answers["people"]),
-        people_ties_to_first=None if voted is None else scored(majority(voted, LABELS, True)),
-        agreed=None if voted is None else scored(answers["agreed"]),
-        votes={} if voted is None else vote_measures(voted, probabilities, LABELS),
-        reliability=reliability(truth[known], probabilities[known]),
-    )
+        by["without_duplicates"] = np.where(has_twin(part, train), -1, truth)
+        by["without_near_duplicates"] = np.where(has_near_twin(part, train), -1, truth)
+    if voted is not None:
+        by["people_ties_to_first"] = majority(voted, LABELS, True)
+    document: dict[str, Any] = {"split": split, "labels": labels}
+    for name in TRUTHS:
+        document[name] = score_where(by[name], probabilities, LABELS) if name in by else None
+    if voted is not None:
+        document |= vote_measures(voted, probabilities, LABELS)
+    return document, reliability(truth[known], probabilities[known])
 
 
-def to_json(found: Evaluation) -> dict[str, object]:
-    """The evaluation as plain values."""
-    return {
-        "split": found.split,
-        "labels": found.labels,
-        "all": found.all,
-        "without_duplicates": found.without_duplicates,
-        "without_near_duplicates": found.without_near_duplicates,
-        "benchmark": found.benchmark,
-        "people": found.people,
-        "people_ties_to_first": found.people_ties_to_first,
-        "agreed": found.agreed,
-        **found.votes,
+def to_text(document: dict[str, Any]) -> str:
+    """The document of `evaluate` as a table."""
+    other = "benchmark" if document["labels"] == "votes" else "people"
+    heads = {
+        "all": "all",
+        "without_duplicates": "no copies",
+        "without_near_duplicates": "nor near",
+        other: "fer2013" if other == "benchmark" else "people",
+        "agreed": "agreed",
     }
-
-
-def to_text(found: Evaluation) -> str:
-    """The evaluation as a table."""
-    columns: dict[str, Scores | None] = {
-        "all": found.all,
-        "no copies": found.without_duplicates,
-        "nor near": found.without_near_duplicates,
-        "fer2013": found.benchmark if found.labels == "votes" else None,
-        "people": found.people if found.labels != "votes" else None,
-        "agreed": found.agreed,
-    }
-    shown = {head: values for head, values in columns.items() if values is not None}
-
-    def row(name: str, key: str, of: str | None = None) -> str:
-        cells = []
-        for values in shown.values():
-            value = values["recall"][of] if of else values[key]
-            cells.append("-" if value is None else f"{value:,}" if key == "n" else f"{value:.1%}")
-        return name.ljust(20) + "".join(cell.rjust(11) for cell in cells)
-
-    lines = [found.split.ljust(20) + "".join(head.rjust(11) for head in shown), row("faces", "n")]
-    lines += [row("accuracy", "accuracy"), row("balanced accuracy", "balanced_accuracy")]
-    lines += [row("macro F1", "macro_f1"), row("calibration error", "ece")]
-    lines += [row(f"recall {name}", "recall", name) for name in LABELS]
-    lines.append("")
-    if found.votes:
-        rule, voters = found.votes["ferplus_rule"], found.votes["by_voters"]
+    shown = {head: document[key] for key, head in heads.items() if document[key] is not None}
+    rows = [[document["split"], *shown], ["faces", *(f"{v['n']:,}" for v in shown.values())]]
+    for name, key in MEASURES.items():
+        rows.append([name, *(percent(values[key]) for values in shown.values())])
+    for label in LABELS:
+        rows.append([f"recall {label}", *(percent(v["recall"][label]) for v in shown.values())])
+    lines = [table(rows, right=range(1, len(rows[0]))), ""]
+    if "by_voters" in document:
+        rule, voters = document["ferplus_rule"], document["by_voters"]
         lines += [
-            f"FER+'s own rule, eight classes: {rule['accuracy']:.1%} of {rule['n']:,} faces",
+            f"FER+'s own rule, eight classes: {percent(rule['accuracy'])} of {rule['n']:,} faces",
             "people, by voters who agree: "
             + ", ".join(
-                f"{count} {row['accuracy']:.1%}" for count, row in voters.items() if row["n"]
+                f"{count} {percent(row['accuracy'])}" for count, row in voters.items() if row["n"]
             ),
         ]
-    if found.without_duplicates is not None:
+    if document["without_duplicates"] is not None:
         lines.append("no copies: without byte-identical copies of training faces")
         lines.append("nor near: without nearly identical copies, too")
-    if found.people is not None:
+    if document["people"] is not None:
         lines.append("people: majority of ten votes, where that is one of the seven classes")
         lines.append("agreed: faces whose FER-2013 label is that majority")
     return "\n".join(lines)
 
 
-def write(folder: Path, document: dict[str, Any], found: Evaluation, log: Path) -> list[Path]:
+def write(folder: Path, document: dict[str, Any], found: Reliability, log: Path) -> list[Path]:
     """Write metrics.json, confusion.png and reliability.png, and curves.png where `log` exists.
 
     Returns the files. Raises UserError where the folder cannot be written or `log` is no log.
     """
     from mien_train.evaluation import charts  # Matplotlib takes a second to import
 
-    by = "people" if found.labels == "votes" else "FER-2013"
-    title = (
-        f"{found.split} by {by}: accuracy {found.all['accuracy']:.1%}, "
-        f"balanced {found.all['balanced_accuracy']:.1%}"
-    )
+    scores = document["all"]
+    where = f"{document['split']} by {'people' if document['labels'] == 'votes' else 'FER-2013'}"
+    accuracy, balanced = percent(scores["accuracy"]), percent(scores["balanced_accuracy"])
     figures = {
-        "confusion.png": charts.confusion(found.all["confusion"], title),
+        "confusion.png": charts.confusion(
+            scores["confusion"], f"{where}: accuracy {accuracy}, balanced {balanced}"
+        ),
         "reliability.png": charts.reliability(
-            found.reliability, f"{found.split} by {by}: calibration error {found.all['ece']:.3f}"
+            found, f"{where}: calibration error {scores['ece']:.3f}"
         ),
     }
     if log.exists():
