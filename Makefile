@@ -8,6 +8,8 @@ CONSTRAINTS ?= constraints.txt
 
 DATA    ?=
 WEIGHTS ?= imagenet
+NANO_WEIGHTS ?= imagenet
+FACE_API ?=
 SUBSET  ?= balanced
 SEED    ?= 7
 LABELS  ?= fer2013
@@ -27,7 +29,7 @@ DEV     := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo tour train convert wheel addon arm64 score test check lint clean need-data
+.PHONY: help setup demo tour train models convert wheel addon arm64 score test check lint clean need-data
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +51,14 @@ train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: D
 	    --run "$(RUN)" --resume $(ARGS)
 	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)" $(if $(VOTES),--votes "$(VOTES)")
 	@echo "next: make convert RUN=$(RUN) DATA=$(DATA)"
+
+models: need-data $(TRAIN) ## train the shipped models anew, four hours: DATA= VOTES= FACE_API= [WEIGHTS= NANO_WEIGHTS=]
+	@test -n "$(VOTES)" -a -n "$(FACE_API)" || { echo "mien: name FER+'s votes and face-api's folder:" \
+	    "make models DATA=fer2013.zip VOTES=fer2013new.csv FACE_API=package/model (docs/training.md)." >&2; exit 2; }
+	@BIN="$(BIN)" scripts/recipe.sh "$(DATA)" "$(VOTES)" "$(FACE_API)" "$(WEIGHTS)" "$(NANO_WEIGHTS)"
+	@for name in mien mien-nano; do $(BIN)/mien-convert "runs/models/$$name/model.keras" "$(DATA)" \
+	    --votes "$(VOTES)" --labels votes || exit; done
+	@$(BIN)/mien-convert runs/models/mien-fer2013/model.keras "$(DATA)" --votes "$(VOTES)"
 
 convert: need-data $(TRAIN) ## make a trained model int8, check and pack it: DATA= [RUN= OUT=]
 	@$(BIN)/mien-convert "$(RUN)/model.keras" "$(DATA)" --out "$(OUT)" $(ARGS)

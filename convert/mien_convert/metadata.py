@@ -219,6 +219,8 @@ def licences(run: dict[str, Any]) -> dict[str, str]:
     }
     if "none" not in (str(run.get("weights", "")).lower(), str(_recipe(run, "weights")).lower()):
         found["ImageNet weights"] = "Apache-2.0 (keras.applications, MobileNetV2)"
+    if any("face-api" in str(teacher) for teacher in run.get("teachers") or ()):
+        found["face-api, a teacher"] = "MIT (npm @vladmandic/face-api); not contained in this file"
     return found
 
 

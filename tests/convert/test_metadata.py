@@ -78,11 +78,14 @@ def test_read_run_cuts_absolute_paths(tmp_path: Path) -> None:
     assert read_run(path) == {}
 
 
-def test_licences_name_imagenet_only_where_used() -> None:
+def test_licences_name_imagenet_and_teachers_only_where_used() -> None:
     assert "ImageNet weights" in licences({"weights": "mobilenet_v2.h5"})
     assert "ImageNet weights" not in licences({"weights": "none"})
     assert "ImageNet weights" not in licences({"recipe": {"weights": None}})
     assert "FER-2013" in licences({})
+    assert "face-api, a teacher" not in licences({"teachers": [{"file": "mien/model.keras"}]})
+    taught = licences({"teachers": [{"file": "face-api/model.keras"}]})
+    assert "MIT" in taught["face-api, a teacher"]
 
 
 def test_creation_time_follows_source_date_epoch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from mien_train.commands.detector import detector
 from mien_train.commands.evaluate import evaluate
 from mien_train.commands.eyes import eyes
 from mien_train.commands.eyes_label import eyes_label
+from mien_train.commands.face_api import face_api
 from mien_train.commands.fit import fit
 from mien_train.commands.score import score
 from mien_train.commands.unpack import unpack
@@ -29,6 +30,7 @@ app.command("votes")(votes)
 app.command("evaluate")(evaluate)
 app.command("fit")(fit)
 app.command("unpack")(unpack)
+app.command("face-api")(face_api)
 app.command("average")(average)
 app.command("eyes")(eyes)
 app.command("eyes-label")(eyes_label)

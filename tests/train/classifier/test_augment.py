@@ -76,11 +76,11 @@ def test_augment_degrade_darkens_and_adds_noise_in_range() -> None:
     assert noise.min() < 4.0
 
 
-def test_augment_degrade_blurs() -> None:
+def test_augment_degrade_blurs_and_takes_pixels_away() -> None:
     bar = np.full((64, 48, 48), 60, np.uint8)
     bar[:, :, 22:26] = 200  # in the middle, so that a mirrored one is the same
     rows = _degraded(bar).mean(axis=1)
     rows = (rows - rows[:, :12].mean(axis=1, keepdims=True))[:, 20:28]
     beside = 1.0 - rows[:, 2:6].sum(axis=1) / rows.sum(axis=1)
     assert beside.min() < 0.05
-    assert 0.15 < beside.max() < 0.4
+    assert 0.4 < beside.max() < 0.5  # by blur alone at most 0.37

@@ -22,6 +22,7 @@ import pytest
 from mien.classification.prediction import softmax
 from mien.errors import UserError
 from mien_train.classifier import checkpoint
+from mien_train.classifier.distillation import opinions
 from mien_train.classifier.loop import fit
 from mien_train.classifier.predict import load_model, logits
 from mien_train.classifier.recipe import BALANCED, Augmentation
@@ -228,7 +229,7 @@ def test_with_unlabelled_targets_are_teacher_probabilities(data: Path, tmp_path:
     dataset = load(data)
     known = training_set(dataset, np.flatnonzero(dataset.labels == 3)[:5], None)
     others = dataset.images[dataset.labels == 5]
-    found = with_unlabelled(known, others, [teacher, teacher])
+    found = with_unlabelled(known, others, opinions([teacher, teacher], others))
     assert len(found.images) == LABELLED_REPEATS * 5 + len(others)
     assert (found.labels[-len(others) :] == -1).all()
     np.testing.assert_array_equal(found.images[-len(others) :], others)
@@ -238,6 +239,44 @@ def test_with_unlabelled_targets_are_teacher_probabilities(data: Path, tmp_path:
     assert found.targets.dtype == np.float32
 
 
+def test_opinions_are_the_weighted_mean_of_probabilities(data: Path, tmp_path: Path) -> None:
+    teachers = [tmp_path / "one.keras", tmp_path / "two.keras"]
+    for teacher in teachers:
+        little(48).save(teacher)
+    faces = load(data).images[:5]
+    one, two = (softmax(logits(load_model(teacher), faces)) for teacher in teachers)
+    found = opinions(teachers, faces, [3.0, 1.0])
+    np.testing.assert_allclose(found, 0.75 * one + 0.25 * two, atol=1e-6)
+    with pytest.raises(UserError, match="2 teachers want 2 weights"):
+        opinions(teachers, faces, [1.0])
+
+
+def test_fit_with_teach_once_learns_what_the_teacher_says(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien_train.classifier.run.build", lambda *_: little(32))
+    teacher, run = tmp_path / "teacher.keras", tmp_path / "run"
+    sure = little(48)  # takes every face for surprise, whatever its label
+    sure.get_layer("logits").set_weights([np.zeros((4, 7)), 9.0 * np.eye(7)[6]])
+    sure.save(teacher)
+    recipe = replace(BALANCED, size=32, batch=28, head_epochs=0, small_epochs=0, epochs=3, ema=0.0)
+    recipe = replace(recipe, teacher_share=1.0, rate=0.1)
+    once = {"teachers": [teacher], "teach_once": True}
+    run_training(run, load(data), "balanced", "none", recipe, False, **once)
+    state = checkpoint.read(run)
+    assert state is not None
+    assert state["history"][-1]["accuracy"] > 0.9  # of the targets, which are the teacher's
+    kept = np.load(run / "opinions.npy")
+    assert (kept.argmax(axis=1) == 6).all()
+    # A resumed run does not ask again, nor does one with other weights go on from here.
+    np.save(run / "opinions.npy", kept[:, ::-1].copy())
+    longer = replace(recipe, epochs=4)
+    run_training(run, load(data), "balanced", "none", longer, True, **once)
+    np.testing.assert_array_equal(np.load(run / "opinions.npy"), kept[:, ::-1])
+    with pytest.raises(UserError, match="other options"):
+        run_training(run, load(data), "balanced", "none", longer, True, **once, teacher_weights=[2])
+
+
 def test_fit_command_with_unlabelled_without_teacher_exits_2(data: Path, tmp_path: Path) -> None:
     refused = subprocess.run(
         command(data, tmp_path / "run", "--unlabelled"), capture_output=True, text=True
@@ -245,6 +284,14 @@ def test_fit_command_with_unlabelled_without_teacher_exits_2(data: Path, tmp_pat
     assert refused.returncode == 2
     assert "--unlabelled needs a --teacher" in refused.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_fit_command_with_teach_once_without_teacher_exits_2(data: Path, tmp_path: Path) -> None:
+    refused = subprocess.run(
+        command(data, tmp_path / "run", "--teach-once"), capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "--teach-once needs a --teacher" in refused.stderr
 
 
 def test_run_training_resumed_with_another_teacher_raises(data: Path, tmp_path: Path) -> None:

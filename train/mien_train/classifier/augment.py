@@ -11,6 +11,7 @@ from keras import ops
 from mien_train.classifier.recipe import Augmentation
 
 MAX_BLUR_PX = 1.5  # px of a face of 48 px, standard deviation
+SMALL_PX = (16, 24)  # px of a face of 48 px: sides to which faces are reduced
 MIN_LIGHT = 0.2  # of the light that the picture has
 MAX_NOISE = 20.0  # gray levels, standard deviation
 
@@ -90,8 +91,14 @@ class Augment(keras.layers.Layer):
         return ops.clip((x - mean) * gain + mean + bias, -1.0, 1.0)
 
     def _degrade(self, x: Any) -> Any:
-        """Blur as of a small face, less light, and noise: what cameras add to faces in videos."""
+        """Few pixels, blur, less light, and noise: what cameras do to faces in videos."""
         n, side = ops.shape(x)[0], x.shape[1]
+        for pixels in SMALL_PX:
+            reduced = (pixels * side // 48, pixels * side // 48)
+            small = ops.image.resize(x, reduced, antialias=True)
+            share = self.amounts.degrade / len(SMALL_PX)
+            chosen = ops.reshape(self._uniform(n, 0.0, 1.0) < share, (-1, 1, 1, 1))
+            x = ops.where(chosen, ops.image.resize(small, (side, side)), x)
 
         def draw(low: float, high: float, otherwise: float) -> Any:
             chosen = self._uniform(n, 0.0, 1.0) < self.amounts.degrade

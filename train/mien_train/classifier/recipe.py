@@ -16,7 +16,7 @@ class Augmentation:
     brightness: float = 0.2  # of the half range [-1, 1]
     erase: float = 0.4  # probability that a rectangle is replaced by noise
     mixup: float = 0.35  # probability that a face is mixed with another one of its batch
-    degrade: float = 0.0  # probability of blur, the same of darkness, the same of a sensor's noise
+    degrade: float = 0.0  # probability of few pixels, of blur, of darkness, of noise
 
     def times(self, factor: float) -> Augmentation:
         """Return all amounts times ``factor``; probabilities are at most 1."""

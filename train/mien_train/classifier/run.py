@@ -6,22 +6,20 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from mien.atomic import sha256, write_file
-from mien.classification.prediction import softmax
+from mien.atomic import replacing, sha256, write_file
 from mien.errors import UserError
 
 from mien_train.classifier import checkpoint
-from mien_train.classifier.distillation import load_teachers
+from mien_train.classifier.distillation import load_teachers, opinions
 from mien_train.classifier.loop import TrainingSet, fit
 from mien_train.classifier.model import build
-from mien_train.classifier.predict import load_model, logits
 from mien_train.classifier.recipe import Recipe
 from mien_train.data import ferplus as votes
 from mien_train.data import subset
@@ -31,6 +29,7 @@ from mien_train.json_file import read_json
 
 RECORD = "run.json"
 MANIFEST = "subset.csv"
+OPINIONS = "opinions.npy"  # of the teachers, on the training faces
 LABELLED_REPEATS = 2  # times that an epoch shows each labelled face; unlabelled ones once
 
 
@@ -44,6 +43,8 @@ def run_training(
     voted: np.ndarray | None = None,
     command: str | None = None,
     teachers: Sequence[Path] = (),
+    teacher_weights: Sequence[float] = (),
+    teach_once: bool = False,
     unlabelled: bool = False,
 ) -> dict[str, Any]:
     """Train a classifier into the folder ``run``; returns the metrics of the best validation.
@@ -58,6 +59,9 @@ def run_training(
         voted: votes float32 [n, 10] of `mien_train.data.ferplus.counts`; they become the labels.
         command: the shell command of this run, for the record.
         teachers: model.keras files, see `mien_train.classifier.distillation`.
+        teacher_weights: weights of the mean of the teachers; equal where there are none.
+        teach_once: ask the teachers once about each face as it is, for all stages, in the place of
+            at every step of the last stage. Their answers are kept in ``run`` while it trains.
         unlabelled: also learn from the other training images, by the teachers' probabilities.
 
     Raises:
@@ -79,8 +83,13 @@ def run_training(
     record = _record(dataset, chosen, indices, manifest, weights, recipe)
     record["command"] = command
     record["labels"] = "fer2013" if voted is None else "votes"
-    teacher = load_teachers(teachers, recipe.size)
-    record["teachers"] = [{"file": file.name, "sha256": sha256(file)} for file in teachers]
+    teacher = None if teach_once else load_teachers(teachers, recipe.size, teacher_weights)
+    record["teachers"] = [
+        {"file": str(Path(file.parent.name) / file.name), "sha256": sha256(file)}
+        for file in teachers
+    ]
+    record["teacher_weights"] = list(teacher_weights)
+    record["teach_once"] = teach_once
     record["unlabelled"] = unlabelled
     if state is not None:
         record["extended_from"] = _require_resumable(run, record)
@@ -101,9 +110,16 @@ def run_training(
     keras.utils.set_random_seed(recipe.seed)
     train, validation = (training_set(dataset, part, voted) for part in (indices, validating))
     train = train.where(train.targets.any(axis=1))
+    if teach_once:
+        if state is None or not (run / OPINIONS).is_file():
+            with replacing(run / OPINIONS, "--run") as part, part.open("wb") as stream:
+                np.save(stream, opinions(teachers, train.images, teacher_weights))
+        own, told = 1.0 - recipe.teacher_share, recipe.teacher_share
+        train = replace(train, targets=own * train.targets + told * np.load(run / OPINIONS))
     if unlabelled:
-        others = np.setdiff1d(subset.full(dataset), indices)
-        train, teacher = with_unlabelled(train, dataset.images[others], teachers), None
+        others = dataset.images[np.setdiff1d(subset.full(dataset), indices)]
+        train = with_unlabelled(train, others, opinions(teachers, others, teacher_weights))
+        teacher = None
     decided = validation.labels >= 0
     state = fit(run, network, train, validation.where(decided), recipe, teacher)
     return dict(state["best"])
@@ -129,18 +145,13 @@ def training_set(dataset: Dataset, indices: np.ndarray, voted: np.ndarray | None
     return TrainingSet(images, votes.majority(chosen), votes.distribution(chosen))
 
 
-def with_unlabelled(
-    train: TrainingSet, images: np.ndarray, teachers: Sequence[Path]
-) -> TrainingSet:
-    """``train``, LABELLED_REPEATS times, and images uint8 [n, 48, 48] with the teachers' targets.
+def with_unlabelled(train: TrainingSet, images: np.ndarray, targets: np.ndarray) -> TrainingSet:
+    """``train``, LABELLED_REPEATS times, and images uint8 [n, 48, 48] with the teachers' opinions.
 
     Self-training (Xie et al., "Self-training with Noisy Student improves ImageNet classification",
     2020): the teachers see the original faces, the student augmented ones.
     """
-    predictions = [softmax(logits(load_model(path), images)) for path in teachers]
-    pseudo_labelled = TrainingSet(
-        images, np.full(len(images), -1), np.mean(predictions, axis=0, dtype="float32")
-    )
+    pseudo_labelled = TrainingSet(images, np.full(len(images), -1), targets)
     return TrainingSet(
         *(
             np.concatenate(
@@ -222,6 +233,8 @@ _IDENTITY: dict[str, Any] = {
     "manifest_sha256": None,
     "labels": None,
     "teachers": [],
+    "teacher_weights": [],
+    "teach_once": False,
     "unlabelled": False,
 }
 

@@ -41,6 +41,17 @@ def fit(
         list[Path] | None,
         typer.Option(help="Teacher model.keras for the last stage; several are averaged."),
     ] = None,
+    teacher_weight: Annotated[
+        list[float] | None,
+        typer.Option(min=0.0, help="Weight of each --teacher, in order (default: equal)."),
+    ] = None,
+    teach_once: Annotated[
+        bool,
+        typer.Option(
+            "--teach-once",
+            help="Ask the teachers once about each face as it is; as fast as without teachers.",
+        ),
+    ] = False,
     teacher_share: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Share of the teachers in the targets.")
     ] = None,
@@ -84,7 +95,9 @@ def fit(
     ] = None,
     degrade: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Probability of blur, of darkness and of noise."),
+        typer.Option(
+            min=0.0, max=1.0, help="Probability of few pixels, of blur, of darkness and of noise."
+        ),
     ] = None,
     alpha: Annotated[float, typer.Option(min=0.1, help="Width of MobileNetV2.")] = 1.0,
     size: Annotated[int, typer.Option(min=16, help="Side of the input, px; even.")] = 48,
@@ -107,6 +120,8 @@ def fit(
         )
     if unlabelled and not teacher:
         raise UserError("--unlabelled needs a --teacher, which labels those images.")
+    if teach_once and not teacher:
+        raise UserError("--teach-once needs a --teacher, which is asked.")
     dataset = load(data)  # before Keras, so that a wrong path fails at once
     voted = None if votes is None else joined.counts(votes, dataset)
     given: dict[str, Any] = {
@@ -152,6 +167,8 @@ def fit(
                 voted,
                 command,
                 teacher or (),
+                teacher_weight or (),
+                teach_once,
                 unlabelled,
             )
     except KeyboardInterrupt:
