@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
-from mien.evaluation.dataset import read_faces
+from mien.evaluation.dataset import list_faces
 from mien.tflite.model_file import load_model
 from mien_convert.commands import model as command
 from mien_convert.evaluate import device_logits, network_faces
@@ -150,7 +150,7 @@ def test_network_faces_of_real_data_equal_the_devices(line: Line, fer2013: Path)
     checked = network_faces(validation.images, metadata)
     on_device = {
         name.split("/")[-1]: preprocess_face(gray, None, metadata)
-        for name, _, gray in read_faces(fer2013, LABELS, "PublicTest")
+        for name, _, gray in list_faces(fer2013, LABELS, "PublicTest").faces()
     }
     assert len(on_device) == len(checked) > 3000
     for name, face in zip(validation.names, checked, strict=True):

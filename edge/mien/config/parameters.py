@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import inspect
 import math
 import types
@@ -27,15 +26,6 @@ class Parameter:
     many: bool  # takes a list
     low: float | None
     high: float | None
-
-    @property
-    def choices(self) -> tuple[Any, ...]:
-        """The values of a Literal or an Enum; none where it takes others."""
-        if typing.get_origin(self.kind) is typing.Literal:
-            return typing.get_args(self.kind)
-        if isinstance(self.kind, type) and issubclass(self.kind, enum.Enum):
-            return tuple(member.value for member in self.kind)
-        return ()
 
     @property
     def variable(self) -> str:
@@ -98,8 +88,6 @@ def _arguments(hint: Any, origin: Any) -> tuple[Any, ...]:
 
 def _fits(value: Any, parameter: Parameter) -> bool:
     kind = parameter.kind
-    if parameter.choices:
-        return value in parameter.choices
     if kind is bool or isinstance(value, bool):
         return isinstance(value, bool) and kind in (bool, Any)
     if kind in (int, float):
@@ -114,8 +102,6 @@ def _fits(value: Any, parameter: Parameter) -> bool:
 
 
 def _words(parameter: Parameter) -> str:
-    if parameter.choices:
-        return "one of " + ", ".join(f'"{choice}"' for choice in parameter.choices)
     if parameter.kind is bool:
         return "true or false"
     if parameter.kind not in (int, float):

@@ -113,13 +113,6 @@ class LabelledImages:
                 yield file.name, file.label, gray
 
 
-def read_faces(
-    path: str | Path, labels: Sequence[str], split: str | None = None
-) -> Iterator[LabelledFace]:
-    """Yield name, label's index and gray picture of every face; raises UserError."""
-    return list_faces(path, labels, split).faces()
-
-
 def list_faces(path: str | Path, labels: Sequence[str], split: str | None = None) -> LabelledImages:
     """List the faces of one split; `labels` are the classes in order.
 

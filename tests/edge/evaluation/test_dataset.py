@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made import LABELS, band_face, encode, write_faces, write_picture, zip_folder
 from mien.errors import UserError
-from mien.evaluation.dataset import list_faces, read_faces
+from mien.evaluation.dataset import list_faces
 
 
 def labels_of(members: tuple[tuple[str, int], ...]) -> list[int]:
@@ -147,7 +147,7 @@ def test_a_face_that_cannot_be_read_is_an_error_or_is_told(tmp_path: Path) -> No
     write_faces(tmp_path)
     (tmp_path / "sad" / "face_1.png").write_text("no picture")
     with pytest.raises(UserError, match=r"sad/face_1\.png"):
-        list(read_faces(tmp_path, LABELS))
+        list(list_faces(tmp_path, LABELS).faces())
     told: list[str] = []
     faces = list(list_faces(tmp_path, LABELS).faces(told.append))
     assert len(faces) == 13

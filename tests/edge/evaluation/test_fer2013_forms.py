@@ -14,7 +14,7 @@ import pytest
 from made import LABELS, band_face, encode, write_faces, write_picture, zip_folder
 from mien.errors import UserError
 from mien.evaluation.classes import FER2013_ORDER, class_index
-from mien.evaluation.dataset import list_all, list_faces, read_faces
+from mien.evaluation.dataset import list_all, list_faces
 
 SYNONYMS = ("anger", "disgusted", "Fearful", "happiness", "neutral", "sadness", "surprised")
 
@@ -34,7 +34,7 @@ def table(emotions: list[str], usages: list[str], head: str = "emotion,pixels,Us
 
 
 def assert_bands(path: Path, split: str | None, count: int = 7) -> None:
-    faces = list(read_faces(path, LABELS, split))
+    faces = list(list_faces(path, LABELS, split).faces())
     assert len(faces) == count
     for _, label, gray in faces:
         assert np.array_equal(gray, band_face(label))
@@ -90,8 +90,9 @@ def test_a_zip_with_windows_backslashes_is_read(tmp_path: Path) -> None:
             entry = zipfile.ZipInfo("x")
             entry.filename = info.filename.replace("/", "\\")
             after.writestr(entry, before.read(info))
-    expected = [(name, label) for name, label, _ in read_faces(data, LABELS)]
-    assert [(name, label) for name, label, _ in read_faces(tmp_path / "w.zip", LABELS)] == expected
+    expected = [(name, label) for name, label, _ in list_faces(data, LABELS).faces()]
+    packed = list_faces(tmp_path / "w.zip", LABELS).faces()
+    assert [(name, label) for name, label, _ in packed] == expected
 
 
 def test_bad_rows_are_listed_and_a_csv_of_these_alone_is_refused(tmp_path: Path) -> None:

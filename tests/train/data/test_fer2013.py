@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 from mien.errors import UserError
+from mien.evaluation.classes import FER2013_ORDER
 from mien_train.data.fer2013 import Dataset, digest, load
-from mien_train.data.labels import CSV_LABELS, LABELS
+from mien_train.data.labels import LABELS
 from small_fer import BAD, face, pack
 
 
@@ -66,7 +67,7 @@ def test_load_of_a_csv_equals_its_pictures(tmp_path: Path) -> None:
     assert len(data) == 21
     assert data.names == sorted(data.names)
     for row, image in enumerate(images):
-        label = CSV_LABELS[row % 7]
+        label = FER2013_ORDER[row % 7]
         folder = "train" if row < 7 else "test"
         i = data.names.index(f"{folder}/{label}/row{row:05d}.png")
         assert np.array_equal(data.images[i], image)

@@ -1,15 +1,11 @@
-"""The seven expressions and their order: here, in fer2013.csv and in FER+."""
+"""The seven expressions and their order, here and in FER+."""
 
 from __future__ import annotations
 
-from mien.evaluation.classes import FER2013_ORDER
 from mien.evaluation.ferplus import COLUMNS
 
 # The order of the network's outputs; it travels to the device inside the model file.
 LABELS = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
-
-# fer2013.csv counts its column `emotion` in this order.
-CSV_LABELS = FER2013_ORDER
 
 # FER+'s vote columns in its order, and its name of each of LABELS.
 VOTE_COLUMNS = tuple(COLUMNS)
