@@ -71,7 +71,6 @@ def stages(classifier: Classifier) -> dict[str, Callable[[], object]]:
     face = preprocess_face(gray, square, classifier.metadata)
     return {
         "detect": lambda: detector.detect(gray),
-        "detect fine": lambda: detector.detect(gray, 2),
         "crop": lambda: preprocess_face(gray, square, classifier.metadata),
         "classify": lambda: classifier.logits(np.stack([face])),
     }

@@ -9,8 +9,9 @@ from functools import cache
 import cv2
 import numpy as np
 from mien.bench.scenes import PEOPLE, SyntheticFace, _cut_out, _paste, background
-from mien.boxes import ios, iou
+from mien.boxes import center, has_inside, ios, iou
 from mien.detection.base import Detection
+from mien.detection.tiles import moved
 from mien.tracking.track import Track
 from mien.tracking.tracker import Tracker
 
@@ -36,17 +37,23 @@ def face(person: int) -> SyntheticFace:
 
 
 class ScriptedDetector:
-    """Returns the detections of the current frame, and counts how often it is asked."""
+    """Returns the detections of the current frame, and remembers what it was shown of it."""
 
     still_score = 0.5
 
     def __init__(self) -> None:
         self.found: list[Detection] = []
-        self.calls: list[float] = []
+        self.calls: list[float] = []  # 1 for a whole frame, less for a window
 
-    def detect(self, gray: np.ndarray, scale: float = 1.0) -> list[Detection]:
-        self.calls.append(scale)
-        return self.found
+    def detect(self, gray: np.ndarray) -> list[Detection]:
+        frame = gray
+        while isinstance(frame.base, np.ndarray):
+            frame = frame.base
+        self.calls.append(gray.size / frame.size)
+        top, left = divmod(gray.ctypes.data - frame.ctypes.data, gray.strides[0])
+        height, width = gray.shape
+        found = [moved(one, -left, -top) for one in self.found]
+        return [one for one in found if has_inside((width, height), center(one.box))]
 
 
 def render(

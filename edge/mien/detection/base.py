@@ -29,10 +29,6 @@ class Detector(Protocol):
     # video detections confirm each other, and the tracker has thresholds of its own.
     still_score: float
 
-    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
-        """Return the faces of a gray picture, uint8 [H, W], the best score first.
-
-        `scale` multiplies the size, px, at which the detector looks at a picture by itself: 2
-        finds faces of half the size and takes four times the work.
-        """
+    def detect(self, gray: Gray) -> list[Detection]:
+        """Return the faces of a gray picture, uint8 [H, W], the best score first."""
         ...

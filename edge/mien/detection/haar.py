@@ -31,9 +31,9 @@ class HaarDetector:
     def __init__(self) -> None:
         self._cascade = load_cascade(CASCADE)
 
-    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
+    def detect(self, gray: Gray) -> list[Detection]:
         """Return the faces of a gray picture, uint8 [H, W], the best score first."""
-        factor = min(1.0, scale * WORKING_SIZE / max(gray.shape))
+        factor = min(1.0, WORKING_SIZE / max(gray.shape))
         if factor < 1:
             size = [max(1, round(side * factor)) for side in gray.shape[::-1]]
             gray = np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA), np.uint8)

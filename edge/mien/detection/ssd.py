@@ -7,14 +7,12 @@ of its size in strides) and five landmarks (offsets in strides). `mien-train det
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mien.detection.base import Detection, Gray
-from mien.detection.tiles import moved, suppress, windows
+from mien.detection.tiles import suppress
 from mien.errors import UserError
 from mien.tflite.interpreter import TfliteNetwork
 
@@ -41,19 +39,8 @@ class SsdDetector:
             raise UserError(f"{name} is not a face detector of `mien-convert detector`.")
         self._order = [by_size[size] for size in (1, 4, 10)]
 
-    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
-        """Return the faces of a gray picture, uint8 [H, W], the best score first.
-
-        With a scale above 1 the picture is searched in overlapping windows, ceil(scale) each way.
-        """
-        found: list[Detection] = []
-        tiles = max(1, math.ceil(scale))
-        for left, top, w, h in windows(gray.shape[0], gray.shape[1], tiles):
-            part = self._forward(gray[top : top + h, left : left + w])
-            found += [moved(one, left, top) for one in part]
-        return suppress(found)
-
-    def _forward(self, gray: Gray) -> list[Detection]:
+    def detect(self, gray: Gray) -> list[Detection]:
+        """Return the faces of a gray picture, uint8 [H, W], the best score first."""
         picture, scale = letterbox(gray, self._width, self._height)
         outputs = self._network.run(picture)
         logits, boxes, points = (outputs[index] for index in self._order)
@@ -65,10 +52,10 @@ class SsdDetector:
         marks = centers[:, None] + points.reshape(-1, 5, 2) * stride[:, None]
         scores = 1 / (1 + np.exp(-logits))
         rows = zip(corners.tolist(), sizes.tolist(), scores.tolist(), marks.tolist(), strict=True)
-        return [
+        return suppress(
             Detection((x, y, w, h), score, tuple((px, py) for px, py in marked))
             for (x, y), (w, h), score, marked in rows
-        ]
+        )
 
 
 def cells(height: int, width: int) -> tuple[Floats, Floats]:

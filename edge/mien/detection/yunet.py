@@ -39,10 +39,10 @@ class YuNetDetector:
                 "face_detection_yunet_2023mar.onnx or a later one from OpenCV Zoo."
             ) from error
 
-    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
+    def detect(self, gray: Gray) -> list[Detection]:
         """Return the faces of a gray picture, uint8 [H, W], the best score first."""
         height, width = gray.shape
-        factor = WORKING_SIZE * scale / max(height, width)
+        factor = WORKING_SIZE / max(height, width)
         size = max(1, round(width * factor)), max(1, round(height * factor))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         small = gray if factor == 1 else cv2.resize(gray, size, interpolation=method)

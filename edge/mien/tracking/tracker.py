@@ -8,11 +8,12 @@ given back only to a face that looks as the lost one did.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mien.boxes import has_inside, ios, iou
+from mien.boxes import center, has_inside, ios, iou
 from mien.detection.base import Detection, Detector
-from mien.detection.tiles import suppress
+from mien.detection.tiles import Area, detect_window, suppress, windows
 from mien.pyramid import Gray, Pyramid
 from mien.tracking.association import associate
 from mien.tracking.motion import MotionDetector
@@ -31,7 +32,8 @@ class TrackerConfig:
     """The tracker's numbers. "Sweep" means `mien-train score CLIPS --sweep`, see docs."""
 
     detect_interval_s: float = 0.1  # s between detections; longer costs less, finds later
-    fine_interval_s: float = 0.5  # s between those at twice the size as well, for small faces
+    fine_interval_s: float = 0.5  # s between windows looked at in turn, for small faces; sweep
+    recheck: int = 3  # detections without a face after which its window is looked at; sweep
     keep_score: float = 0.4  # detections under it are ignored; sweep
     start_score: float = 0.7  # from which one starts a track or finds a lost one; sweep
     confirm_score: float = 0.8  # from which a new track is confirmed at once; sweep
@@ -112,7 +114,9 @@ class Tracker:
         self._tracks: list[Track] = []
         self._removed: list[Track] = []  # not long ago, the latest last
         self._motion = MotionDetector(self.config.cut_difference)
-        self._detected = self._detected_fine = -math.inf  # s
+        self._detected = self._detected_whole = self._turn = -math.inf  # s
+        self._doubtful: list[tuple[float, float]] = []  # middles of weak detections without a track
+        self._looked = [-math.inf] * len(windows(1, 1))  # s, by window
 
     def _follow(self, track: Track, pyramid: Pyramid, step: float, time: float) -> None:
         certain = step > 0 and track.ncc >= self.config.min_ncc
@@ -149,17 +153,45 @@ class Tracker:
         self._removed = []
 
     def _detect(self, gray: Gray, time: float) -> list[Detection] | None:
-        """Return the detections of a frame, None where none is due."""
-        budget = max(self.compute_budget, MIN_BUDGET)
-        due = time - self._detected >= self.config.detect_interval_s / budget - 1e-3
-        if not (due or self._motion.cut):
+        """Return the detections of a frame, None where none is due.
+
+        Of a new scene the picture and all windows are looked at. Afterwards a window at a time
+        is, and the whole picture in that frame only if a face may be off its template.
+        """
+        interval = self.config.detect_interval_s / max(self.compute_budget, MIN_BUDGET) - 1e-3
+        if not (time - self._detected >= interval or self._motion.cut):
             return None
+        areas = windows(gray.shape[0], gray.shape[1])
+        chosen = list(range(len(areas))) if self._motion.cut else self._window_due(areas, time)
+        sure = all(track.seen == time for track in self._tracks if track.id)
+        found: list[Detection] = []
+        if len(chosen) != 1 or not sure or self._detected_whole < self._detected:
+            self._detected_whole = time
+            found = self._detector.detect(gray)
+        if self._motion.cut:
+            self._turn = time
+        for index in chosen:
+            self._looked[index] = time
+            found += detect_window(self._detector.detect, gray, areas[index])
         self._detected = time
-        found = self._detector.detect(gray)
-        if time - self._detected_fine >= self.config.fine_interval_s / budget - 1e-3:
-            self._detected_fine = time
-            found = suppress(found + self._detector.detect(gray, 2.0))
-        return [one for one in found if one.score >= self.config.keep_score]
+        return [one for one in suppress(found) if one.score >= self.config.keep_score]
+
+    def _window_due(self, areas: Sequence[Area], time: float) -> list[int]:
+        """Return the window to look at now, if any: in its turn, or where a face may be."""
+        config, budget = self.config, max(self.compute_budget, MIN_BUDGET)
+        oldest = sorted(range(len(areas)), key=self._looked.__getitem__)
+        if time - self._turn >= config.fine_interval_s / budget - 1e-3:
+            self._turn = time
+            return oldest[:1]
+        wait, lost = config.recheck * config.detect_interval_s / budget - 1e-3, TrackState.LOST
+        seen = [t for t in self._tracks if t.state is not lost and time - t.detected >= wait]
+        unsure = self._doubtful + [(track.x, track.y) for track in seen]
+        for index in oldest:
+            left, top, width, height = areas[index]
+            near = any(has_inside((width, height), (x - left, y - top)) for x, y in unsure)
+            if near and time - self._looked[index] >= wait:
+                return [index]
+        return []
 
     def _associate(
         self, detections: list[Detection], pyramid: Pyramid, step: float, time: float
@@ -176,9 +208,14 @@ class Tracker:
         weak = [found for found in detections if found.score < config.start_score]
         pairs, left, unmatched = associate(self._tracks, good, config.min_iou, is_same)
         active = [track for track in left if track.state is not TrackState.LOST]
-        more, _, _ = associate(active, weak, config.min_iou, is_same)
+        more, _, doubtful = associate(active, weak, config.min_iou, is_same)
+        self._doubtful = [center(found.box) for found in doubtful]
         matched = {id(track) for track, _ in (*pairs, *more)}
-        self._tracks = [t for t in self._tracks if t.id or id(t) in matched]
+        # A face too small for the whole picture is seen again when its window is looked at.
+        wait = 2 * config.recheck * config.detect_interval_s
+        self._tracks = [
+            t for t in self._tracks if t.id or id(t) in matched or time - t.detected <= wait
+        ]
         for track, found in (*pairs, *more):
             self._correct(track, found, pyramid, step, time)
         return unmatched

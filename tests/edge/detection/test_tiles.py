@@ -17,7 +17,7 @@ class SpotDetector:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def detect(self, gray: np.ndarray, scale: float = 1.0) -> list[Detection]:
+    def detect(self, gray: np.ndarray) -> list[Detection]:
         self.shapes.append(gray.shape)
         rows, columns = np.nonzero(gray > 200)
         if not len(rows) or not 10 <= np.ptp(columns) <= 200:

@@ -23,7 +23,7 @@ class Fixed:
     def __init__(self, *squares: Box) -> None:
         self.found = [Detection(square_to_face(square), 0.9) for square in squares]
 
-    def detect(self, gray: np.ndarray, scale: float = 1.0) -> list[Detection]:
+    def detect(self, gray: np.ndarray) -> list[Detection]:
         return self.found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def test_after_a_cut_nobody_is_known_and_detection_comes_at_once() -> None:
         begin=first[-1][0] + 1 / FPS,
     )
     _, tracks, ids = next(second)
-    assert detector.calls[asked:] == [1.0]
+    assert detector.calls[asked] == 1.0  # the whole frame, then its four windows
+    assert len(detector.calls[asked:]) == 5
     assert ids == [2]
     assert [track.id for track in tracks] == [2]
 
@@ -149,9 +151,40 @@ def test_what_no_detector_confirms_is_shown_for_a_moment_only() -> None:
 def test_detections_come_ten_times_a_second_at_any_frame_rate(fps: float) -> None:
     detector = ScriptedDetector()
     tracker = Tracker(detector)
-    list(follow(tracker, detector, render([Actor(0, at(300))], 2, fps), fps))
-    assert 18 <= detector.calls.count(1.0) <= 21
-    assert 3 <= detector.calls.count(2.0) <= 5  # some at twice the size as well
+    list(follow(tracker, detector, render([Actor(0, at(300))], 5, fps), fps))
+    calls = detector.calls[5:]  # behind the first frame and its four windows
+    windows = len(calls) - calls.count(1.0)
+    assert 44 <= len(calls) <= 50
+    assert 8 <= windows <= 10  # each of the four every two seconds
+
+
+def test_a_face_that_only_windows_show_is_followed_there() -> None:
+    class Nearsighted(ScriptedDetector):
+        def detect(self, gray: np.ndarray) -> list[Detection]:
+            found = super().detect(gray)
+            return found if self.calls[-1] < 1 else []
+
+    detector = Nearsighted()
+    tracker = Tracker(detector)
+    path = absent(walk((160, 130), (20, 0)), 0.0, 0.7)
+    actors = [Actor(0, path, 40, score=0.75)]
+    ids = [ids for _, _, ids in follow(tracker, detector, render(actors, 6))]
+    assert ids[-1] == [1]
+    first = next(index for index, one in enumerate(ids) if one == [1])
+    assert first < 3.5 * FPS  # its window's turn comes every two seconds, then once more
+    assert ids[first:] == [[1]] * (len(ids) - first)
+
+
+def test_a_doubtful_face_is_looked_at_closely() -> None:
+    class Unsure(ScriptedDetector):
+        def detect(self, gray: np.ndarray) -> list[Detection]:
+            found = super().detect(gray)
+            return [replace(one, score=0.5) if self.calls[-1] == 1 else one for one in found]
+
+    detector = Unsure()
+    frames = render([Actor(0, absent(at(480, 380), 0.0, 1.0), 40)], 2)
+    ids = [ids for _, _, ids in follow(Tracker(detector), detector, frames)]
+    assert ids[round(1.4 * FPS)] == [1]
 
 
 def test_a_small_budget_makes_them_rarer() -> None:
@@ -164,7 +197,7 @@ def test_a_small_budget_makes_them_rarer() -> None:
 
 def test_a_face_that_moves_between_detections_is_followed() -> None:
     detector = ScriptedDetector()
-    tracker = Tracker(detector, TrackerConfig(detect_interval_s=0.5))
+    tracker = Tracker(detector, TrackerConfig(detect_interval_s=0.5, fine_interval_s=60))
     actors = [Actor(0, walk((120, 240), (160, 20)))]
     off = []
     for (_, tracks, _), (_, found) in zip(

@@ -18,7 +18,7 @@ from mien_train.detector.augment import (
 from mien_train.detector.dataset import Photograph
 
 CLEAN = Augmentation(
-    mosaic=0, background=0, occlusion=0, light=0, dark=0, blur=0, noise=0, jpeg=0, degrees=0
+    mosaic=0, background=0, occlusion=0, light=0, dark=0, soft=0, blur=0, noise=0, jpeg=0, degrees=0
 )
 NOTHING = np.zeros((0, 4), "float32")
 

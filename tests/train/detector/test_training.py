@@ -77,6 +77,15 @@ def test_resuming_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     assert not list(parts.glob(".part-*"))
 
 
+def test_resuming_with_more_epochs_extends_a_run(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(data, run, "--steps", "3", "--epochs", "1")
+    train(data, run, "--steps", "3", "--epochs", "2", "--resume")
+    assert len((run / "log.csv").read_text().splitlines()) == 3
+    assert json.loads((run / "state.json").read_text())["recipe"]["epochs"] == 2
+    assert json.loads((run / "run.json").read_text())["recipe"]["epochs"] == 2
+
+
 def _train_until(data: Path, run: Path, options: list[str], epoch: int) -> None:
     from mien_train.detector import loop
 

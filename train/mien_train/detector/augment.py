@@ -14,6 +14,7 @@ import numpy as np
 from mien_train.detector.dataset import Photograph
 
 SMALLEST_FACE = 10.0  # pixels, root of the area; smaller faces are ignored
+LARGEST_FACE = 1.1  # of a tile's height
 VISIBLE_SHARE = 0.6  # of a face's box inside the view; a face cut further is ignored
 FLIPPED_LANDMARKS = [1, 0, 2, 4, 3]
 
@@ -29,10 +30,11 @@ class Augmentation:
     hard: float = 0.6  # of these, one that fooled a detector
     turn: float = 0.3  # by up to `degrees`, otherwise by up to a sixth of them
     degrees: float = 30.0
-    occlusion: float = 0.12  # a face is hidden by a third to a half
+    occlusion: float = 0.2  # a face is hidden by a third to a half
     light: float = 0.7  # gamma, contrast and brightness
     dark: float = 0.12  # down to a fifth of the light, before the noise
     blur: float = 0.2
+    soft: float = 0.3  # magnified, each side from 0.4 to 0.9 of the view's pixels
     noise: float = 0.35
     jpeg: float = 0.35
 
@@ -111,10 +113,13 @@ class Augmenter:
         low, high = self.augmentation.scale
         if len(photograph.faces) and rng.random() < self.augmentation.by_face:
             face = photograph.faces[rng.integers(len(photograph.faces))]
-            size = math.exp(rng.uniform(math.log(SMALLEST_FACE), math.log(0.8 * self.height)))
+            largest = math.log(LARGEST_FACE * height)
+            size = math.exp(rng.uniform(math.log(SMALLEST_FACE), largest))
             scale = float(np.clip(size / math.sqrt(face[2] * face[3]), low * fit, high * fit))
             anchor = face[:2] + face[2:] / 2
-            target = np.array([width, height]) * rng.uniform(0.15, 0.85, 2)
+            # A face that fills the tile stays near its middle.
+            reach = 0.35 * max(0.2, 1 - size / height)
+            target = np.array([width, height]) * (0.5 + rng.uniform(-reach, reach, 2))
         else:
             scale = fit * math.exp(rng.uniform(math.log(0.5), math.log(1.6)))
             anchor = np.array([columns, rows]) * rng.uniform(0, 1, 2)
@@ -241,7 +246,12 @@ def _occlude(rng: np.random.Generator, image: np.ndarray, face: np.ndarray) -> N
 
 
 def degrade(rng: np.random.Generator, image: np.ndarray, augmentation: Augmentation) -> np.ndarray:
-    """``image``, uint8 [h, w], as a poor camera would have it: blur, light, noise, JPEG."""
+    """``image``, uint8 [h, w], as a poor camera would have it: soft, dark, noisy, compressed."""
+    if rng.random() < augmentation.soft:
+        rows, columns = image.shape
+        size = (int(columns * rng.uniform(0.4, 0.9)), int(rows * rng.uniform(0.4, 0.9)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR))
     if rng.random() < augmentation.blur:
         if rng.random() < 0.5:
             image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.4))

@@ -30,6 +30,7 @@ def run_training(
     recipe: DetectorRecipe,
     resume: bool,
     command: str | None = None,
+    teacher: str | None = None,
 ) -> Row:
     """Train a detector into the folder ``run``; returns the last row of its log.
 
@@ -38,8 +39,9 @@ def run_training(
         data: where the photographs are from, for the record.
         photographs: training and validation pictures.
         recipe: numbers of the training.
-        resume: continue the training in ``run``.
+        resume: continue the training in ``run``, up to ``recipe.epochs``.
         command: the shell command of this run, for the record.
+        teacher: name of the detector that confirmed labels, for the record.
 
     Raises:
         UserError: ``run`` holds a training and ``resume`` is False, or one with another recipe.
@@ -64,11 +66,13 @@ def run_training(
         "augmentation": asdict(Augmentation()),
         "seed": recipe.seed,
         "weights": "none",
+        "teacher": teacher,
         "command": command,
         "versions": {"python": platform.python_version(), "keras": keras.__version__}
         | {name: version(name) for name in ("numpy", "opencv-python")},
     }
-    if state is not None and state["recipe"] != record["recipe"]:
+    # More epochs lay the learning rate out anew: the run goes on as part of a longer one.
+    if state is not None and state["recipe"] | {"epochs": recipe.epochs} != asdict(recipe):
         raise UserError(f"{run} was begun with other options; give the same ones to --resume.")
     keras.utils.set_random_seed(recipe.seed)
     write_file(run / RECORD, (json.dumps(record, indent=1) + "\n").encode(), "--run")

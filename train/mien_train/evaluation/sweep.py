@@ -1,13 +1,13 @@
 """Sweep of the tracker's numbers: each field of TrackerConfig at values around the chosen one.
 
-A detector looks at every frame of the clips once, at both sizes; all configurations then share
-what it has seen.
+All configurations share what the detector has seen: it looks at no picture twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,8 @@ from mien_train.evaluation.tracking import Clip, ClipResult, TrackedFrame, score
 
 VALUES: dict[str, tuple[float, ...]] = {
     "detect_interval_s": (0.05, 0.1, 0.15, 0.2, 0.3),
-    "fine_interval_s": (0.2, 0.5, 1.0, 2.0, 1e9),
+    "fine_interval_s": (0.2, 0.3, 0.5, 1.0, 2.0, 1e9),
+    "recheck": (1, 2, 3, 5, 100),
     "keep_score": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
     "start_score": (0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75),
     "confirm_score": (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85),
@@ -43,16 +44,20 @@ COLUMNS = (
 )
 
 
-@dataclass
-class RecordedDetector:
-    """Returns what a detector has seen in the current frame."""
+class RememberingDetector:
+    """A detector that knows the pictures it has seen."""
 
-    found: dict[bool, list[Detection]]  # by whether at twice the size
-    still_score: float = 0.5
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._seen: dict[bytes, list[Detection]] = {}  # by the picture's hash
+        self.still_score = detector.still_score
 
-    def detect(self, gray: Gray, scale: float = 1.0) -> list[Detection]:
-        """Return the detections of the current frame."""
-        return self.found[scale > 1]
+    def detect(self, gray: Gray) -> list[Detection]:
+        """Return the detections of a picture, of a second look from memory."""
+        key = sha256(gray.tobytes()).digest() + repr(gray.shape).encode()
+        if key not in self._seen:
+            self._seen[key] = self._detector.detect(gray)
+        return self._seen[key]
 
 
 def sweep(
@@ -66,10 +71,7 @@ def sweep(
     results: list[list[ClipResult]] = [[] for _ in configs]
     for done, clip in enumerate(clips):
         frames = [(frame.gray, frame.time) for frame in clip.frames()]
-        seen = [
-            {fine: detector.detect(gray, 2.0 if fine else 1.0) for fine in (False, True)}
-            for gray, _ in frames
-        ]
+        seen = RememberingDetector(detector)
         for index, one in enumerate(configs):
             results[index].append(score_clip(clip, _track(frames, seen, one)))
         yield done + 1, []
@@ -90,14 +92,10 @@ def sweep(
 
 
 def _track(
-    frames: Sequence[tuple[Gray, float]],
-    seen: Sequence[dict[bool, list[Detection]]],
-    config: TrackerConfig,
+    frames: Sequence[tuple[Gray, float]], detector: Detector, config: TrackerConfig
 ) -> Iterator[TrackedFrame]:
-    detector = RecordedDetector({})
     tracker = Tracker(detector, config)
-    for (gray, time), found in zip(frames, seen, strict=True):
-        detector.found = found
+    for gray, time in frames:
         tracks = tracker.update(gray, time)
         height, width = gray.shape
         boxes = [clip_box(track.box, width, height) for track in tracks]
