@@ -23,7 +23,7 @@ MAX_DETECTIONS = 500
 class YuNetDetector:
     """YuNet by `cv2.FaceDetectorYN`; raises UserError for a file that OpenCV cannot read."""
 
-    still_score = 0.65
+    still_score = 0.66
 
     def __init__(self, path: str | Path) -> None:
         if not Path(path).is_file():

@@ -167,7 +167,7 @@ class Tracker:
         found: list[Detection] = []
         if len(chosen) != 1 or not sure or self._detected_whole < self._detected:
             self._detected_whole = time
-            found = self._detector.detect(gray)
+            found += self._detector.detect(gray)
         if self._motion.cut:
             self._turn = time
         for index in chosen:
