@@ -116,26 +116,30 @@ class TrackMonitor:
     def _eyes(self, reading: Observation, reasons: dict[str, str]) -> tuple[float, float] | None:
         """Return the openness of both eyes, or None and the reason in `reasons`."""
         config = self._config
-        reason = None
-        if reading.pose is None:
-            reason = NO_LANDMARKS
-        elif reading.side < config.readable_side:
-            reason = SMALL
-        elif (
-            abs(reading.pose.yaw) > config.readable_yaw
-            or reading.pose.pitch - self.baseline.pitch > config.down
-        ):
-            reason = TURNED
-        elif reading.light < config.readable_light or reading.contrast < config.readable_contrast:
-            reason = DARK
-        elif reading.eyes is None or self._hidden(reading):
-            reason = HIDDEN
+        reason = self._unreadable(reading, config.readable_yaw)
+        if reason is None and reading.pose is not None:
+            if reading.pose.pitch - self.baseline.pitch > config.down:
+                reason = TURNED
+            elif reading.contrast < config.readable_contrast:
+                reason = DARK
+            elif reading.eyes is None or self._hidden(reading):
+                reason = HIDDEN
         if reason is not None or reading.eyes is None:
             reasons["eyes"] = reason or HIDDEN
             return None
         left, right = reading.eyes
         usual = self.baseline
         return min(1.0, left.open / usual.left_open), min(1.0, right.open / usual.right_open)
+
+    def _unreadable(self, reading: Observation, yaw: float) -> str | None:
+        """Return why no part of the face can be read, None where one can; `yaw` is the limit."""
+        if reading.pose is None:
+            return NO_LANDMARKS
+        if reading.side < self._config.readable_side:
+            return SMALL
+        if abs(reading.pose.yaw) > yaw:
+            return TURNED
+        return DARK if reading.light < self._config.readable_light else None
 
     def _hidden(self, reading: Observation) -> bool:
         """Whether the eyes have been hidden on average of the last readings."""
@@ -177,16 +181,8 @@ class TrackMonitor:
 
     def _yawning(self, reading: Observation, reasons: dict[str, str]) -> bool | None:
         config = self._config
-        reason = None
-        if reading.pose is None:
-            reason = NO_LANDMARKS
-        elif reading.side < config.readable_side:
-            reason = SMALL
-        elif abs(reading.pose.yaw) > config.turned:
-            reason = TURNED
-        elif reading.light < config.readable_light:
-            reason = DARK
-        elif reading.mouth is None:
+        reason = self._unreadable(reading, config.turned)
+        if reason is None and reading.mouth is None:
             reason = STARTING
         told = None if reason or reading.mouth is None else reading.mouth >= config.yawn
         lasted = self._yawn.update(reading.time, told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
 
+from mien.alertness.signals import Alertness
 from mien.sources.base import Change
 from mien.sources.pausable import PauseSwitch
 from mien.web.server import WebOutput
@@ -184,6 +186,27 @@ def test_all_faces_have_cards_and_the_time_span_is_chosen(browser: Browser) -> N
             ".filter(e => !e.textContent && !e.labels?.length).length"
         )
         assert browser.js(unnamed) == 0
+
+
+def test_an_alertness_event_is_a_banner_until_it_ends(browser: Browser) -> None:
+    banner = "document.querySelector('#alarm')"
+    with served() as output:
+        plain, result = seen(0, face("happy"))
+
+        def show(active: tuple[str, ...]) -> None:
+            faces = (replace(result.faces[0], alertness=Alertness(active=active)),)
+            output.write(plain, replace(result, faces=faces))
+
+        show(())
+        browser.open(output.url)
+        browser.until("document.querySelector('#camera')?.dataset.state === 'running'")
+        assert browser.js(f"{banner}.hidden")
+        show(("long_blink", "perclos", "microsleep"))
+        browser.until(f"!{banner}.hidden")
+        assert browser.js(f"{banner}.textContent") == "Microsleep"
+        assert browser.js(f"{banner}.getBoundingClientRect().height") > 20
+        show(())
+        browser.until(f"{banner}.hidden")
 
 
 def test_a_server_that_is_gone_looks_gone(browser: Browser) -> None:
