@@ -27,27 +27,13 @@ from mien import Reader
 from mien.console import progress
 from mien.evaluation.dataset import list_faces
 from mien.tflite.model_file import load_model
+from mien_train.classifier.tfjs import read_weights
 
 SIDE = 224  # px of the network's input
 MARGIN = 0.15  # around a detected box on each side, in box sides
 AGES = ((25, "below 25"), (45, "25 to 44"), (200, "45 and above"))
 CHEEKS = ((0.2, 0.4), (0.6, 0.8)), (0.5, 0.65)  # columns of both, rows; in sides of the face
 THIRDS = ("dark", "middle", "light")
-
-
-def read_weights(manifest: list[dict[str, Any]], folder: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a TensorFlow.js model by name."""
-    found = {}
-    for group in manifest:
-        stored = b"".join((folder / path).read_bytes() for path in group["paths"])
-        offset = 0
-        for entry in group["weights"]:
-            kind = np.dtype(entry.get("quantization", {}).get("dtype", entry["dtype"]))
-            count = int(np.prod(entry["shape"]))
-            values = np.frombuffer(stored, kind, count, offset).reshape(entry["shape"])
-            found[entry["name"]] = values.astype(entry["dtype"])
-            offset += count * kind.itemsize
-    return found
 
 
 class FaceRes:
@@ -110,7 +96,7 @@ def cheeks(gray: np.ndarray) -> float:
 
 
 def face_of(gray: np.ndarray, reader: Reader) -> np.ndarray | None:
-    """Return the largest face of a photograph with a margin, None where there is none."""
+    """Return the largest face of a photograph with a margin, None without a face."""
     faces = reader.read(gray)
     if not faces:
         return None

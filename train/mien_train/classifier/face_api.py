@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from mien.errors import UserError
 
+from mien_train.classifier import tfjs
 from mien_train.data.labels import LABELS
 
 SIDE = 112  # px of the network's input
@@ -32,21 +33,12 @@ def read_weights(folder: Path) -> dict[str, np.ndarray]:
     Raises UserError where the files are missing or damaged.
     """
     try:
-        groups = json.loads((folder / MANIFEST).read_text())
-        stored = (folder / WEIGHTS).read_bytes()
-        weights, offset = {}, 0
-        for entry in (entry for group in groups for entry in group["weights"]):
-            form = entry.get("quantization", {"dtype": "float32", "scale": 1.0, "min": 0.0})
-            count, kind = int(np.prod(entry["shape"])), np.dtype(form["dtype"])
-            values = np.frombuffer(stored, kind, count, offset).astype("float32")
-            weights[entry["name"]] = (values * form["scale"] + form["min"]).reshape(entry["shape"])
-            offset += count * kind.itemsize
+        return tfjs.read_weights(json.loads((folder / MANIFEST).read_text()), folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder} does not hold face-api's expression network ({error}): give the folder "
             f"'model' of the npm package @vladmandic/face-api, with {MANIFEST} and {WEIGHTS}."
         ) from error
-    return weights
 
 
 def build(folder: Path, size: int = 48) -> keras.Model:
