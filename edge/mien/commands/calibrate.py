@@ -8,12 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from mien.atomic import check_target
 from mien.classification.classifier import Classifier
-from mien.classification.profile import NEUTRAL, SUFFIX, ProfileFit, fit_profile
+from mien.classification.profile import NEUTRAL, SUFFIX, ProfileFit
 from mien.commands.options import DetectorOption, ModelOption, ThreadsOption
 from mien.console import progress
 from mien.detection import DEFAULT_DETECTOR, open_detector
@@ -22,13 +21,12 @@ from mien.errors import UserError
 from mien.evaluation.dataset import list_all
 from mien.log import warn_user
 from mien.pipeline.results import Face
-from mien.pipeline.samples import Samples, record_take, sample_picture, samples_of_take
+from mien.pipeline.samples import TAKE_S, Samples, record_take, sample_picture, samples_of_take
 from mien.pipeline.still import ImagePipeline
 from mien.pipeline.video import VideoPipeline
 from mien.sources import open_source
 from mien.tflite.model_file import DEFAULT_MODEL, Model, load_model
 
-TAKE_S = 3.0  # s, long enough for thirty predictions
 NEUTRAL_TAKE_S = 10.0  # s; blinks and glances belong to a resting face
 ROUNDS = 2  # takes of each emotion: one teaches, the other measures
 SKIP, QUIT = "s", "q"
@@ -78,14 +76,7 @@ def calibrate(
         samples = _from_pictures(Path(source), loaded, opened, threads, cropped, neutral)
     else:
         samples = _from_camera(source, loaded, opened, threads, neutral, rounds)
-    fit = fit_profile(
-        np.array(samples.logits),
-        np.array(samples.labels, np.int64),
-        loaded.metadata,
-        name,
-        np.array(samples.groups, np.int64),
-        lambda groups: progress(groups, len(groups), "fits"),
-    )
+    fit = samples.fit(loaded.metadata, name, lambda groups: progress(groups, len(groups), "fits"))
     if fit.profile is None:
         raise UserError(f"No profile was written: {fit.reason} ({_score(fit)}).")
     fit.profile.save(target)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.classification.profile import ProfileFit, fit_profile
 from mien.pipeline.results import Face
 from mien.pipeline.still import ImagePipeline
 from mien.pipeline.video import VideoPipeline
 from mien.sources.base import Change, Frame
 from mien.tflite.metadata import Metadata
 
+TAKE_S = 3.0  # s, long enough for thirty predictions
 SAMPLE_S = (
     1.0  # s of a take whose predictions are averaged to one sample: frames resemble each other
 )
@@ -38,6 +41,19 @@ class Samples:
             self.logits.append(row)
             self.labels.append(label)
             self.groups.append(group)
+
+    def fit(
+        self, metadata: Metadata, name: str, progress: Callable[[range], Any] = iter
+    ) -> ProfileFit:
+        """Fit a profile to them, see `fit_profile`; raises UserError."""
+        return fit_profile(
+            np.array(self.logits),
+            np.array(self.labels, np.int64),
+            metadata,
+            name,
+            np.array(self.groups, np.int64),
+            progress,
+        )
 
 
 def logits_of(face: Face, metadata: Metadata) -> npt.NDArray[np.float64]:

@@ -24,15 +24,14 @@ from mien.atomic import check_target
 from mien.boxes import face_to_square
 from mien.classification.classifier import Classifier
 from mien.classification.preprocess import preprocess_face
-from mien.classification.profile import SUFFIX, Profile, fit_profile
+from mien.classification.profile import SUFFIX, Profile
 from mien.errors import UserError
 from mien.pipeline.results import FrameResult
-from mien.pipeline.samples import Samples, average_parts
+from mien.pipeline.samples import TAKE_S, Samples, average_parts
 from mien.pipeline.video import CLASSIFY_INTERVAL_S
 from mien.sources.base import Frame
 from mien.tflite.model_file import Model
 
-TAKE_S = 3.0  # s of frames
 TAKE_LIMIT_S = 15.0  # s after which a take ends although too few frames came
 MAX_TAKES = 40
 IDLE_S = 600.0  # s without a request after which everything captured is forgotten
@@ -136,13 +135,7 @@ class Calibrator:
                 raise UserError("No face was captured; start a take first.")
             self._fitting = True
         try:
-            fit = fit_profile(
-                np.array(samples.logits),
-                np.array(samples.labels, np.int64),
-                self._metadata,
-                name,
-                np.array(samples.groups, np.int64),
-            )
+            fit = samples.fit(self._metadata, name)
             if fit.profile is not None:
                 fit.profile.save(target)
                 self._apply(fit.profile)
@@ -171,7 +164,7 @@ class Calibrator:
             }
 
     def thumbnail(self, number: int) -> bytes:
-        """Return the JPEG of a take, counted from 1; empty where there is none."""
+        """Return the JPEG of a take, counted from 1; empty without one."""
         with self._lock:
             return self._takes[number - 1].thumbnail if 0 < number <= len(self._takes) else b""
 
