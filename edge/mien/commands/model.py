@@ -15,7 +15,7 @@ from mien.classification.classifier import Classifier
 from mien.commands.options import JsonOption
 from mien.commands.run import run
 from mien.config import read_settings
-from mien.console import printable
+from mien.console import printable, table
 from mien.detection import open_detector
 from mien.detection.tiles import detect_still
 from mien.errors import UserError
@@ -24,11 +24,12 @@ from mien.pipeline.still import tta_logits
 from mien.systemd import installer
 from mien.systemd.unit import UNIT_NAME
 from mien.tflite import model_store
-from mien.tflite.minisign import PublicKey, signature_path
+from mien.tflite.minisign import PublicKey, signature_path, verify
 from mien.tflite.model_file import (
     DEFAULT_MODEL,
     MODELS,
     Model,
+    find_model,
     load_model,
     parse_model,
     read_file,
@@ -70,10 +71,8 @@ def list_models(folder: FolderOption = None, as_json: JsonOption = False) -> Non
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = [{k: printable(str(v)) for k, v in row.items() if k != "file"} for row in rows]
-    for row in [{title: title for title in table[0]}, *table]:
-        cells = [str(row[t]).ljust(max(len(t), *(len(r[t]) for r in table))) for t in table[0]]
-        print("  ".join(cells).rstrip())
+    titles = [title for title in rows[0] if title != "file"]
+    print(table([titles, *([printable(row[title]) for title in titles] for row in rows)]))
 
 
 @app.command("install")
@@ -161,34 +160,26 @@ def _configured_key() -> PublicKey | None:
 def _row(place: str, path: Path, used: bool, key: PublicKey | None) -> dict[str, str]:
     """Return what the list shows of a model."""
     row = {"": "*" if used else "", "model": place, "file": str(path)}
+    row |= dict.fromkeys(("name", "version", "date", "SHA-256"), "?")
     try:
-        metadata = load_model(path).metadata
+        data = read_file(find_model(path))
+        metadata = parse_model(data, path).metadata
+        row |= {"name": metadata.name, "version": metadata.version}
+        row |= {"date": metadata.created[:10], "SHA-256": metadata.sha256[:16]}
+        return row | {"signature": _signature(data, path, key)}
     except UserError as error:
-        return {
-            **row,
-            "name": "?",
-            "version": "?",
-            "date": "?",
-            "SHA-256": "?",
-            "signature": str(error),
-        }
-    signature = "bundled" if path == SHIPPED else "none"
-    if path != SHIPPED and signature_path(path).exists():
-        signature = "not checked: no model-key is configured"
-    if path != SHIPPED and key is not None:
-        try:
-            load_model(path, key)
-            signature = "good"
-        except UserError as error:
-            signature = str(error)
-    return {
-        **row,
-        "name": metadata.name,
-        "version": metadata.version,
-        "date": metadata.created[:10],
-        "SHA-256": metadata.sha256[:16],
-        "signature": signature,
-    }
+        return row | {"signature": str(error)}
+
+
+def _signature(data: bytes, path: Path, key: PublicKey | None) -> str:
+    """Return the state of a model file's signature; raises UserError for one that is wrong."""
+    if path == SHIPPED:
+        return "bundled"
+    if key is not None:
+        verify(data, path, key)
+        return "good"
+    signed = signature_path(path).exists()
+    return "not checked: no model-key is configured" if signed else "none"
 
 
 def _restart(folder: Path, wanted: bool) -> None:

@@ -99,7 +99,7 @@ def install(folder: Path, data: bytes, signature: bytes | None) -> bool:
 
 
 def rollback(folder: Path) -> None:
-    """Swap the installed model and the one before; raises UserError where there is none."""
+    """Swap the installed and the previous model; raises UserError if none was installed."""
     with _locked(folder):
         state = previous_of(folder)
         _swap(folder, StoreState(state.previous, state.installed))
