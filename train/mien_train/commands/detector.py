@@ -5,14 +5,13 @@ mien-train detector faces.zip --run runs/detector
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mien_train.commands.command_line import command_line
+from mien_train.commands.command_line import command_line, resumable
 from mien_train.detector.recipe import DetectorRecipe
 
 RECIPE = DetectorRecipe()
@@ -78,15 +77,8 @@ def detector(
     from mien_train.detector.run import run_training
 
     command = command_line()
-    try:
+    with resumable(command):
         row = run_training(run, data, photographs, recipe, resume, command, teacher)
-    except KeyboardInterrupt:
-        print(
-            f"mien-train: interrupted; resume after the last complete epoch with: {command} "
-            "--resume",
-            file=sys.stderr,
-        )
-        raise typer.Exit(130) from None
     typer.echo(
         f"validation: average precision {row['ap']:.1%}, recall {row['recall']:.1%} at 0.03 false "
         "boxes a picture"

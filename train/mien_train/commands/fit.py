@@ -5,7 +5,6 @@ mien-train fit fer2013.zip --subset balanced --run runs/balanced
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from mien.errors import UserError
 
 from mien_train.classifier.recipe import BALANCED, FULL
 from mien_train.commands.arguments import DataArgument, LabelsOption, VotesOption
-from mien_train.commands.command_line import command_line
+from mien_train.commands.command_line import command_line, resumable
 
 
 def fit(
@@ -154,30 +153,23 @@ def fit(
     from mien_train.classifier.run import run_training
 
     command = command_line()
-    try:
-        run.parent.mkdir(parents=True, exist_ok=True)
-        with locked(run):  # two trainings would overwrite each other's state
-            best = run_training(
-                run,
-                dataset,
-                subset,
-                weights,
-                recipe,
-                resume,
-                voted,
-                command,
-                teacher or (),
-                teacher_weight or (),
-                teach_once,
-                unlabelled,
-            )
-    except KeyboardInterrupt:
-        print(
-            f"mien-train: interrupted; resume after the last complete epoch with: {command} "
-            "--resume",
-            file=sys.stderr,
+    run.parent.mkdir(parents=True, exist_ok=True)
+    # The lock: two trainings would overwrite each other's state.
+    with resumable(command), locked(run):
+        best = run_training(
+            run,
+            dataset,
+            subset,
+            weights,
+            recipe,
+            resume,
+            voted,
+            command,
+            teacher or (),
+            teacher_weight or (),
+            teach_once,
+            unlabelled,
         )
-        raise typer.Exit(130) from None
     typer.echo(
         f"best validation at epoch {best['epoch']}: accuracy {best['accuracy']:.1%}, "
         f"balanced accuracy {best['balanced_accuracy']:.1%}, macro F1 {best['macro_f1']:.1%}"
