@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from script_modules import load_script
 
 FILE = Path(__file__).parents[1] / "scripts" / "figures" / "group_measures.py"
-_SPEC = importlib.util.spec_from_file_location("group_measures", FILE)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-measures = importlib.util.module_from_spec(_SPEC)
-sys.modules["group_measures"] = measures
-_SPEC.loader.exec_module(measures)
+measures = load_script(FILE)
 
 
 def test_interval_of_a_share_is_wilsons() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import importlib.util
 import json
 import re
 import threading
@@ -15,6 +14,7 @@ import mien
 import pytest
 from mien.commands.run import run
 from mien.config import parameters
+from script_modules import load_script
 
 ROOT = Path(__file__).parent.parent
 ADDON = ROOT / "addons" / "mien"
@@ -23,12 +23,7 @@ SERVICE = {"host": "core-mosquitto", "port": 1883, "username": "ad don", "ssl": 
 
 @pytest.fixture(scope="module")
 def addon() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("addon_run", ADDON / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ADDON / "run.py")
 
 
 @pytest.fixture

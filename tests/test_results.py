@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
 
+from script_modules import load_script
+
 ROOT = Path(__file__).parents[1]
-_SPEC = importlib.util.spec_from_file_location("results", ROOT / "scripts" / "results.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-results = importlib.util.module_from_spec(_SPEC)
-sys.modules["results"] = results
-_SPEC.loader.exec_module(results)
+results = load_script(ROOT / "scripts" / "results.py")
 
 
 def test_tables_of_the_pages_are_those_of_the_results() -> None:
