@@ -52,7 +52,7 @@ train: need-data $(TRAIN) ## train and evaluate; goes on where it was stopped: D
 	@$(BIN)/mien-train evaluate "$(RUN)/model.keras" "$(DATA)" $(if $(VOTES),--votes "$(VOTES)")
 	@echo "next: make convert RUN=$(RUN) DATA=$(DATA)"
 
-models: need-data $(TRAIN) ## train the shipped models anew, four hours: DATA= VOTES= FACE_API= [WEIGHTS= NANO_WEIGHTS=]
+models: need-data $(TRAIN) ## train the shipped models, four hours: DATA= VOTES= FACE_API= [WEIGHTS= NANO_WEIGHTS=]
 	@test -n "$(VOTES)" -a -n "$(FACE_API)" || { echo "mien: name FER+'s votes and face-api's folder:" \
 	    "make models DATA=fer2013.zip VOTES=fer2013new.csv FACE_API=package/model (docs/training.md)." >&2; exit 2; }
 	@BIN="$(BIN)" scripts/recipe.sh "$(DATA)" "$(VOTES)" "$(FACE_API)" "$(WEIGHTS)" "$(NANO_WEIGHTS)"

@@ -8,7 +8,7 @@ or `tflite` (MODEL in its place, where TensorFlow is missing). The first line sa
 ...}; then it reads lines of JSON {"width", "height"}, each followed by the gray bytes of a frame,
 and answers each with {"wall_ms", "cpu_ms", "boxes"}.
 
-The tutorial converts color to gray, builds the cascade anew for each frame, searches the whole
+The tutorial converts color to gray, loads the cascade for each frame, searches the whole
 frame with OpenCV's default arguments and gives the last box that was found to Keras' `predict`. It
 crashes where nothing is found; here that frame ends there.
 """

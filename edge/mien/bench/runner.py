@@ -147,7 +147,7 @@ def time_scene(build: Build, faces: int, width: int, height: int, frames: int) -
 
 
 def clips_in(path: Path) -> list[Path]:
-    """Return a video file, or those of a folder by name; raises UserError where there is none."""
+    """Return a video file, or a folder's by name; raises UserError for a place without videos."""
     if path.is_file():
         return [path]
     found = sorted(path.glob("*")) if path.is_dir() else []

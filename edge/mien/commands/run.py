@@ -162,7 +162,13 @@ def run(
             frames = PausableSource(frames, reopen, pause)
         with contextlib.closing(frames):
             opened = open_integrations(
-                *(integrations, frames.name, labels, pause, status_line.say, engine, loaded),
+                integrations,
+                frames.name,
+                labels,
+                pause,
+                status_line.say,
+                engine,
+                loaded,
                 profile=None if loaded_profile is None else loaded_profile.name,
             )
             run_loop(frames, engine, outputs, shutdown, status_line, limits, opened)

@@ -130,7 +130,10 @@ def open_integrations(
 
                 calibrator = Calibrator(model, Path(), engine.use_profile, options.page.blur)
             page = WebOutput(
-                *(options.page, name, labels, pause),
+                options.page,
+                name,
+                labels,
+                pause,
                 say=say,
                 calibrator=calibrator,
                 profile=profile,

@@ -29,7 +29,7 @@ def load_teachers(
 ) -> Teacher | None:
     """Return the ensemble of the networks in ``paths`` (mean probabilities), None for no paths.
 
-    ``weights`` are those of the mean; equal where there are none.
+    ``weights`` are those of the mean, equal by default.
     Raises UserError where a network cannot be read or takes faces of another size than ``size``.
     """
     if not paths:
@@ -61,7 +61,7 @@ def opinions(
 ) -> np.ndarray:
     """Mean probabilities float32 [n, classes] of the networks in ``paths`` on uint8 [n, h, w].
 
-    ``weights`` are those of the mean; equal where there are none.
+    ``weights`` are those of the mean, equal by default.
     """
     mean = np.zeros((len(images), len(LABELS)), "float32")
     for path, share in zip(paths, _shares(paths, weights), strict=True):

@@ -59,7 +59,7 @@ def run_training(
         voted: votes float32 [n, 10] of `mien_train.data.ferplus.counts`; they become the labels.
         command: the shell command of this run, for the record.
         teachers: model.keras files, see `mien_train.classifier.distillation`.
-        teacher_weights: weights of the mean of the teachers; equal where there are none.
+        teacher_weights: weights of the mean of the teachers, equal by default.
         teach_once: ask the teachers once about each face as it is, for all stages, in the place of
             at every step of the last stage. Their answers are kept in ``run`` while it trains.
         unlabelled: also learn from the other training images, by the teachers' probabilities.

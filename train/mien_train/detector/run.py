@@ -71,7 +71,7 @@ def run_training(
         "versions": {"python": platform.python_version(), "keras": keras.__version__}
         | {name: version(name) for name in ("numpy", "opencv-python")},
     }
-    # More epochs lay the learning rate out anew: the run goes on as part of a longer one.
+    # More epochs extend the run; the learning rate follows the longer schedule.
     if state is not None and state["recipe"] | {"epochs": recipe.epochs} != asdict(recipe):
         raise UserError(f"{run} was begun with other options; give the same ones to --resume.")
     keras.utils.set_random_seed(recipe.seed)
